@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/model/message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+	[MESSAGE_VETTING] = "vetting",	   [MESSAGE_QUEUED] = "queued",
+	[MESSAGE_SENDING] = "sending",	   [MESSAGE_IN_DOUBT] = "in_doubt",
+	[MESSAGE_FORWARDED] = "forwarded", [MESSAGE_FAILED] = "failed",
+	[MESSAGE_IGNORED] = "ignored",
+};
+_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == MESSAGE_STATES_,
+	       "a name for every state");
+
+#define TO(state) (1U << (state))
+
+/* What may follow what. A state without a way out is final. */
+static const unsigned moves[] = {
+	/* The author may speak, or may not. */
+	[MESSAGE_VETTING] = TO(MESSAGE_QUEUED) | TO(MESSAGE_IGNORED),
+	/* Its turn; or withdrawn before it; or too old to be worth sending. */
+	[MESSAGE_QUEUED] = TO(MESSAGE_SENDING) | TO(MESSAGE_IGNORED) | TO(MESSAGE_FAILED),
+	/* Accepted; refused; "later" or never left us; nobody knows. */
+	[MESSAGE_SENDING] = TO(MESSAGE_FORWARDED) | TO(MESSAGE_FAILED) | TO(MESSAGE_QUEUED) |
+			    TO(MESSAGE_IN_DOUBT),
+	/* Found at the job; not found there; could not be settled in the time allowed. */
+	[MESSAGE_IN_DOUBT] = TO(MESSAGE_FORWARDED) | TO(MESSAGE_QUEUED) | TO(MESSAGE_FAILED),
+	[MESSAGE_FORWARDED] = 0,
+	[MESSAGE_FAILED] = 0,
+	[MESSAGE_IGNORED] = 0,
+};
+_Static_assert(sizeof(moves) / sizeof(moves[0]) == MESSAGE_STATES_, "a row for every state");
+
+const char *message_state_name(enum message_state state)
+{
+	return (unsigned)state < MESSAGE_STATES_ ? state_names[state] : "unknown";
+}
+
+bool message_state_parse(const char *name, enum message_state *ret)
+{
+	if (name == NULL)
+		return false;
+	for (unsigned i = 0; i < MESSAGE_STATES_; i++) {
+		if (strcmp(name, state_names[i]) == 0) {
+			*ret = (enum message_state)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool message_may_move(enum message_state from, enum message_state to)
+{
+	if ((unsigned)from >= MESSAGE_STATES_ || (unsigned)to >= MESSAGE_STATES_)
+		return false;
+	return (moves[from] & TO(to)) != 0;
+}
+
+bool message_is_final(enum message_state state)
+{
+	return (unsigned)state < MESSAGE_STATES_ && moves[state] == 0;
+}
+
+void message_tag(const char *message_id, char out[MESSAGE_TAG_SIZE])
+{
+	(void)snprintf(out, MESSAGE_TAG_SIZE, "[nairi-bridge %.*s]", ID_SIZE - 1, message_id);
+}
+
+bool job_id_is_valid(const char *text)
+{
+	static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+	if (text == NULL)
+		return false;
+	const char *ulid = text;
+	if (strncmp(text, "job_", 4) == 0)
+		ulid += 4;
+	else if (strncmp(text, "j_", 2) == 0)
+		ulid += 2;
+	else
+		return false;
+	return strspn(ulid, crockford) == 26 && ulid[26] == '\0';
+}
