@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/deliver/lanes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool lanes_init(struct lanes *lanes)
+{
+	*lanes = (struct lanes){ .by_job = map_new() };
+	return lanes->by_job != NULL;
+}
+
+static void lane_free(struct lane *lane)
+{
+	while (lane->head != NULL) {
+		struct waiting *next = lane->head->next;
+		free(lane->head);
+		lane->head = next;
+	}
+	free(lane);
+}
+
+void lanes_release(struct lanes *lanes)
+{
+	if (lanes->by_job != NULL) {
+		size_t at = 0;
+		for (struct lane *lane; (lane = map_next(lanes->by_job, &at)) != NULL;)
+			lane_free(lane);
+		map_free(lanes->by_job);
+	}
+	heap_release(&lanes->timers);
+	*lanes = (struct lanes){ 0 };
+}
+
+static struct lane *lane_get(struct lanes *lanes, const char *job_id)
+{
+	struct lane *lane = map_get(lanes->by_job, job_id);
+
+	if (lane != NULL)
+		return lane;
+	lane = calloc(1, sizeof(*lane));
+	if (lane == NULL)
+		return NULL;
+	(void)snprintf(lane->job_id, sizeof(lane->job_id), "%s", job_id);
+	if (!map_put(lanes->by_job, lane->job_id, lane)) {
+		free(lane);
+		return NULL;
+	}
+	return lane;
+}
+
+/* A lane goes when nothing stands in it and nothing points to it. */
+static void lane_forget(struct lanes *lanes, struct lane *lane)
+{
+	if (lane->head != NULL || lane->busy || lane->ready || lane->timers > 0)
+		return;
+	(void)map_remove(lanes->by_job, lane->job_id);
+	free(lane);
+}
+
+static void make_ready(struct lanes *lanes, struct lane *lane)
+{
+	lane->ready = true;
+	lane->next_ready = NULL;
+	if (lanes->ready_last != NULL)
+		lanes->ready_last->next_ready = lane;
+	else
+		lanes->ready_first = lane;
+	lanes->ready_last = lane;
+}
+
+/* Puts an idle lane where its head belongs: among the ready ones, or on the clock. */
+static void place(struct lanes *lanes, struct lane *lane, int64_t now_ms)
+{
+	if (lane->busy || lane->ready || lane->head == NULL)
+		return;
+	if (lane->head->due_ms > now_ms && heap_push(&lanes->timers, lane->head->due_ms, lane)) {
+		lane->timers++;
+		return;
+	}
+	make_ready(lanes, lane); /* without memory for a timer it runs too early rather than never */
+}
+
+struct waiting *lanes_add(struct lanes *lanes, const char *job_id, const struct waiting *message, int64_t now_ms)
+{
+	struct lane *lane = lane_get(lanes, job_id);
+	struct waiting *made = lane != NULL ? malloc(sizeof(*made)) : NULL;
+
+	if (made == NULL) {
+		if (lane != NULL)
+			lane_forget(lanes, lane);
+		return NULL;
+	}
+	*made = *message;
+	made->lane = lane;
+	made->next = NULL;
+	if (lane->tail != NULL)
+		lane->tail->next = made;
+	else
+		lane->head = made;
+	lane->tail = made;
+	lanes->waiting++;
+	if (lane->head == made)
+		place(lanes, lane, now_ms);
+	return made;
+}
+
+static void set_busy(struct lanes *lanes, struct lane *lane, bool busy)
+{
+	if (lane->busy == busy)
+		return;
+	lane->busy = busy;
+	lanes->busy += busy ? 1 : (size_t)-1;
+}
+
+bool lanes_reserve(struct lanes *lanes, const char *job_id)
+{
+	struct lane *lane = lane_get(lanes, job_id);
+
+	if (lane == NULL || lane->busy || lane->head != NULL)
+		return false;
+	set_busy(lanes, lane, true);
+	return true;
+}
+
+void lanes_unreserve(struct lanes *lanes, const char *job_id)
+{
+	struct lane *lane = map_get(lanes->by_job, job_id);
+
+	if (lane == NULL)
+		return;
+	set_busy(lanes, lane, false);
+	place(lanes, lane, 0);
+	lane_forget(lanes, lane);
+}
+
+static void fire_timers(struct lanes *lanes, int64_t now_ms)
+{
+	for (struct lane *lane; (lane = heap_pop(&lanes->timers, now_ms)) != NULL;) {
+		lane->timers--;
+		place(lanes, lane, now_ms); /* the head may have changed since the timer was set */
+		lane_forget(lanes, lane);
+	}
+}
+
+struct lane *lanes_next(struct lanes *lanes, int64_t now_ms)
+{
+	fire_timers(lanes, now_ms);
+	while (lanes->ready_first != NULL) {
+		struct lane *lane = lanes->ready_first;
+		lanes->ready_first = lane->next_ready;
+		if (lanes->ready_first == NULL)
+			lanes->ready_last = NULL;
+		lane->ready = false;
+		if (lane->head == NULL || lane->busy) {
+			lane_forget(lanes, lane);
+			continue;
+		}
+		set_busy(lanes, lane, true);
+		return lane;
+	}
+	return NULL;
+}
+
+void lanes_settle(struct lanes *lanes, struct lane *lane, int64_t now_ms)
+{
+	set_busy(lanes, lane, false);
+	place(lanes, lane, now_ms);
+	lane_forget(lanes, lane);
+}
+
+static void drop_head(struct lanes *lanes, struct lane *lane)
+{
+	struct waiting *head = lane->head;
+
+	lane->head = head->next;
+	if (lane->head == NULL)
+		lane->tail = NULL;
+	lanes->waiting--;
+	free(head);
+}
+
+void lanes_pop(struct lanes *lanes, struct lane *lane, int64_t now_ms)
+{
+	drop_head(lanes, lane);
+	lanes_settle(lanes, lane, now_ms);
+}
+
+bool lanes_remove(struct lanes *lanes, const char *job_id, int64_t seq, int64_t now_ms)
+{
+	struct lane *lane = map_get(lanes->by_job, job_id);
+
+	if (lane == NULL || lane->head == NULL)
+		return false;
+	if (lane->head->seq == seq) {
+		if (lane->busy)
+			return false;
+		drop_head(lanes, lane);
+		place(lanes, lane, now_ms);
+		lane_forget(lanes, lane);
+		return true;
+	}
+	for (struct waiting *before = lane->head; before->next != NULL; before = before->next) {
+		struct waiting *at = before->next;
+		if (at->seq != seq)
+			continue;
+		before->next = at->next;
+		if (lane->tail == at)
+			lane->tail = before;
+		lanes->waiting--;
+		free(at);
+		return true;
+	}
+	return false;
+}
+
+int64_t lanes_due(const struct lanes *lanes)
+{
+	return lanes->ready_first != NULL ? 0 : heap_next(&lanes->timers);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/deliver/reply_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/base/invisible.h"
+#include "bridge/base/utf8.h"
+
+#define MARKER_START "<!-- nairi-bridge:reply:"
+#define MARKER_END " -->"
+#define MARKER_ID_MAX 48
+#define NAME_MAX_BYTES 100
+
+static const char id_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+static const char more[] = "…";
+
+_Static_assert(sizeof(MARKER_START MARKER_END) + MARKER_ID_MAX <= REPLY_MARKER_SIZE, "a whole marker always fits");
+
+void reply_marker(const char *reply_id, char out[REPLY_MARKER_SIZE])
+{
+	(void)snprintf(out, REPLY_MARKER_SIZE, MARKER_START "%.*s" MARKER_END, MARKER_ID_MAX, reply_id);
+}
+
+bool reply_has_marker(const char *text)
+{
+	const char *at = text;
+
+	while (at != NULL && (at = strstr(at, MARKER_START)) != NULL) {
+		at += sizeof(MARKER_START) - 1;
+		size_t id = strspn(at, id_chars);
+		if (id > 0 && id <= MARKER_ID_MAX && strncmp(at + id, MARKER_END, sizeof(MARKER_END) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Words from outside, in code that they cannot leave. */
+
+static size_t longest_run(const char *text, size_t len)
+{
+	size_t longest = 0, run = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		run = text[i] == '`' ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+static void add_ticks(struct strbuf *out, size_t n)
+{
+	while (n-- > 0)
+		strbuf_addc(out, '`');
+}
+
+/*
+ * Code pings nobody and refers to nothing at the forges, but not every chat agrees: a zero-width space parts the mark
+ * from its name. GitLab takes a "/" at the start of a line for a command.
+ */
+static void neutralise(const struct strbuf *words, struct strbuf *out)
+{
+	for (size_t i = 0; i < words->len; i++) {
+		char c = words->ptr[i];
+		if (c == '/' && i > 0 && words->ptr[i - 1] == '\n')
+			strbuf_addc(out, ' ');
+		strbuf_addc(out, c);
+		if ((c == '@' || c == '#') && i + 1 < words->len && strchr(" \t\n", words->ptr[i + 1]) == NULL)
+			strbuf_adds(out, "\u200B");
+	}
+}
+
+/* Visible, redacted, harmless, without blanks around it. */
+static void prepare_words(const char *words, struct strbuf *out)
+{
+	CLEANUP(strbuf_release) struct strbuf visible = STRBUF(SIZE_MAX - 1);
+	CLEANUP(strbuf_release) struct strbuf safe = STRBUF(SIZE_MAX - 1);
+
+	words += strspn(words, " \t\r\n");
+	(void)invisible_strip(words, strlen(words), &visible);
+	while (visible.len > 0 && strchr(" \t\n", visible.ptr[visible.len - 1]) != NULL)
+		strbuf_truncate(&visible, visible.len - 1);
+	text_redact(strbuf_str(&visible), visible.len, &safe);
+	if (!strbuf_failed(&visible) && !strbuf_failed(&safe))
+		neutralise(&safe, out);
+}
+
+/* How much of the words fits into room together with two rows of back-ticks and `frame` more bytes. */
+static size_t words_fit(const struct strbuf *words, size_t room, size_t frame, size_t least_ticks)
+{
+	size_t ticks = longest_run(words->ptr, words->len) + 1;
+
+	ticks = ticks < least_ticks ? least_ticks : ticks;
+	if (words->len + 2 * ticks + frame <= room)
+		return words->len;
+	/* Longer rows than anybody writes: of a third, rows of any length fit. */
+	size_t other = ticks <= 16 ? 2 * ticks + frame : room - room / 3 + frame;
+	return other + sizeof(more) < room ? utf8_cut(words->ptr, words->len, room - other - (sizeof(more) - 1)) : 0;
+}
+
+static void add_span(struct strbuf *out, const struct strbuf *words, size_t room)
+{
+	size_t keep = words_fit(words, room, 2, 1), ticks = longest_run(words->ptr, keep) + 1;
+
+	if (keep == 0)
+		return;
+	bool pad = words->ptr[0] == '`' || words->ptr[keep - 1] == '`';
+	add_ticks(out, ticks);
+	strbuf_adds(out, pad ? " " : "");
+	strbuf_add(out, words->ptr, keep);
+	strbuf_adds(out, keep < words->len ? more : "");
+	strbuf_adds(out, pad ? " " : "");
+	add_ticks(out, ticks);
+}
+
+static void add_fence(struct strbuf *out, const struct strbuf *words, size_t room)
+{
+	size_t keep = words_fit(words, room, sizeof("\n\n\n\n\n"), 3), ticks = longest_run(words->ptr, keep) + 1;
+
+	if (keep == 0)
+		return;
+	ticks = ticks < 3 ? 3 : ticks;
+	strbuf_adds(out, "\n\n");
+	add_ticks(out, ticks);
+	strbuf_addc(out, '\n');
+	strbuf_add(out, words->ptr, keep);
+	strbuf_adds(out, keep < words->len ? more : "");
+	strbuf_addc(out, '\n');
+	add_ticks(out, ticks);
+}
+
+/* What it means. */
+
+static const struct advice {
+	const char *error;
+	bool job;          /* the sentence begins with the job */
+	const char *means; /* nairi-api.md 3.2 and 6 */
+	const char *next;
+} known[] = {
+	{ "job is not an API job", true,
+	  "was started from chat or the web app, and only jobs that were started over the API can be continued from here.",
+	  "answer where the job was started, or start a new API job and link this conversation to it." },
+	{ "job not found", true,
+	  "does not exist in the organisation of this bridge's API key: it was deleted, or this conversation is linked "
+	  "to the wrong one.",
+	  "link this conversation to another job (`nairi-bridge link`), or start a new one." },
+	{ "prompt is required", false, "There was nothing to pass on.", "write a comment with some text in it." },
+};
+static const struct advice refused = {
+	NULL, true,
+	"cannot be continued. It may have ended: jobs end when their pull request is merged or closed, or after about "
+	"a day without activity.",
+	"start a new job and link this conversation to it."
+};
+static const struct advice unanswered = {
+	NULL, false, "Nothing is wrong with the comment itself.",
+	"write it again later; if that does not help, ask whoever runs the bridge."
+};
+
+static const struct advice *advice_for(const struct failure_text *failure)
+{
+	if (failure->error == NULL)
+		return &unanswered;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].error, failure->error) == 0)
+			return &known[i];
+	}
+	return &refused;
+}
+
+static bool is_made_of(const char *text, const char *chars, size_t max)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= max && strspn(text, chars) == len;
+}
+
+static void add_advice(struct strbuf *out, const struct failure_text *failure)
+{
+	const struct advice *advice = advice_for(failure);
+	bool named = failure->job_id != NULL && is_made_of(failure->job_id, id_chars, NAME_MAX_BYTES);
+
+	strbuf_adds(out, "\n\n");
+	if (named && advice->job)
+		strbuf_addf(out, "Job `%s` ", failure->job_id);
+	else if (advice->job)
+		strbuf_adds(out, "The job ");
+	strbuf_addf(out, "%s\n\nWhat to do: %s", advice->means, advice->next);
+	if (named && !advice->job)
+		strbuf_addf(out, " (Job `%s`)", failure->job_id);
+}
+
+/* The name without "@": the author reads this anyway and wants no second notice. */
+static void add_address(struct strbuf *out, const char *author)
+{
+	static const char chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.[]_-";
+
+	/* Not one that would begin a list or a line of markup. */
+	if (author != NULL && is_made_of(author, chars, NAME_MAX_BYTES) && strchr(".[]_-", author[0]) == NULL)
+		strbuf_addf(out, "%s: ", author);
+}
+
+static void add_status(struct strbuf *out, const struct failure_text *failure)
+{
+	if (failure->upstream_status != 0)
+		strbuf_addf(out, " (%d)", failure->upstream_status);
+}
+
+static void add_first_line(struct strbuf *out, const struct failure_text *failure, const struct strbuf *words,
+			   size_t room)
+{
+	bool fence = memchr(strbuf_str(words), '\n', words->len) != NULL;
+	size_t start = out->len;
+
+	add_address(out, failure->author);
+	strbuf_adds(out, "**This comment did not reach the agent.**");
+	if (words->len == 0) {
+		if (failure->error != NULL) {
+			strbuf_adds(out, " Nairi answered without a reason");
+			add_status(out, failure);
+			strbuf_addc(out, '.');
+		}
+		return;
+	}
+	strbuf_adds(out, failure->error != NULL ? " Nairi answered" : " The bridge");
+	if (fence)
+		add_status(out, failure);
+	strbuf_adds(out, failure->error != NULL ? ":" : " says:");
+	strbuf_adds(out, fence ? "" : " ");
+	/* What is behind the words needs at most 16 bytes. */
+	size_t used = out->len - start + 16, left = used < room ? room - used : 0;
+	if (fence) {
+		add_fence(out, words, left);
+	} else {
+		add_span(out, words, left);
+		add_status(out, failure);
+	}
+}
+
+void reply_failure_text(const struct failure_text *failure, size_t max, struct strbuf *out)
+{
+	CLEANUP(strbuf_release) struct strbuf words = STRBUF(SIZE_MAX - 1);
+	CLEANUP(strbuf_release) struct strbuf text = STRBUF(SIZE_MAX - 1);
+	CLEANUP(strbuf_release) struct strbuf tail = STRBUF(4096);
+	size_t marker = strlen(failure->marker);
+	const char *said = failure->error != NULL ? failure->error : failure->reason;
+
+	if (marker > max)
+		return;
+	if (said != NULL)
+		prepare_words(said, &words);
+	add_advice(&tail, failure);
+	strbuf_adds(&tail, "\n\n");
+	size_t fixed = tail.len + marker;
+	add_first_line(&text, failure, &words, max > fixed ? max - fixed : 0);
+	strbuf_add(&text, tail.ptr, tail.len);
+	/* A limit that is shorter than our own words: cut them, so that the marker stays whole. */
+	strbuf_truncate(&text, utf8_cut(strbuf_str(&text), text.len, max - marker));
+	strbuf_add(out, strbuf_str(&text), text.len);
+	strbuf_adds(out, failure->marker);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SQLite store, for its own files only. What a file does:
+ *   sqlite.c             the table of functions; open, close, transactions, ping, notes
+ *   sqlite_lock.c        the path: directory, kind of file system, the one writer
+ *   sqlite_db.c          the connection: settings, migrations, what errors mean
+ *   sqlite_sql.c         every SQL text, by name
+ *   sqlite_call.c        one execution of a statement: prepare once, bind, step
+ *   sqlite_states.c      states as the numbers that are stored
+ *   sqlite_totals.c      counts and next sequence numbers
+ *   sqlite_runs.c        which runs of deliveries may hold a key
+ *   sqlite_deliveries.c  deliveries, dedupe keys
+ *   sqlite_links.c       links
+ *   sqlite_messages.c    messages, attempts
+ *   sqlite_replies.c     replies
+ *   sqlite_ledger.c      what readers ask
+ *   sqlite_prune.c       removal of what is old
+ */
+#ifndef BRIDGE_STORE_SQLITE_H
+#define BRIDGE_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "bridge/store/sqlite_sql.h"
+#include "bridge/store/sqlite_totals.h"
+#include "bridge/store/store_impl.h"
+
+struct sqlite_runs;
+
+struct sqlite_store {
+	struct store base; /* first: a struct store * is one of these */
+	enum store_mode mode;
+	int lock_fd; /* -1: a reader */
+	sqlite3 *db;
+	bool in_transaction; /* between begin and commit or rollback, even if SQLite has rolled back meanwhile */
+	struct sqlite_runs *runs; /* NULL: a reader */
+	struct sqlite_totals totals;
+	sqlite3_stmt *statements[SQL_STATEMENTS_];
+};
+
+static inline struct sqlite_store *sqlite_of(struct store *store)
+{
+	return (struct sqlite_store *)store;
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "bridge/store/sqlite_nouns.h"
+
+/* As stored; the enum may be reordered, these not. */
+static const int origin_numbers[] = { [LINK_MANUAL] = 0, [LINK_CONFIG] = 1 };
+
+static enum link_origin origin_of(int64_t number)
+{
+	return number == origin_numbers[LINK_CONFIG] ? LINK_CONFIG : LINK_MANUAL;
+}
+
+int sqlite_links_find(struct store *base, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
+		      enum link_origin *ret_origin, struct error *err)
+{
+	bool row = false;
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_LINK_FIND, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, thread);
+	if (sqlite_call_step(&call, &row, err) != 0)
+		return -1;
+	if (row) {
+		const char *job_id = sqlite_call_column(&call, 0);
+
+		if (job_id == NULL)
+			return error_set(err, ERR_NO_MEMORY, "no memory to read a link");
+		(void)snprintf(ret_job_id, JOB_ID_MAX + 2, "%s", job_id);
+		*ret_origin = origin_of(sqlite_call_number(&call, 1));
+	}
+	*ret_found = row;
+	return 0;
+}
+
+int sqlite_links_put(struct store *base, const struct link_row *row, struct error *err)
+{
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_LINK_PUT, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, row->thread);
+	sqlite_call_text(&call, 2, row->job_id);
+	sqlite_call_int(&call, 3, origin_numbers[row->origin]);
+	sqlite_call_int(&call, 4, row->created_ms);
+	return sqlite_call_run(&call, err);
+}
+
+int sqlite_links_delete(struct store *base, const char *thread, bool *ret_found, struct error *err)
+{
+	struct sqlite_store *store = sqlite_of(base);
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(store, SQL_LINK_DELETE, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, thread);
+	if (sqlite_call_run(&call, err) != 0)
+		return -1;
+	*ret_found = sqlite3_changes(store->db) > 0;
+	return 0;
+}
+
+int sqlite_links_forget_config(struct store *base, struct error *err)
+{
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET, &call, err) != 0)
+		return -1;
+	sqlite_call_int(&call, 1, origin_numbers[LINK_CONFIG]);
+	return sqlite_call_run(&call, err);
+}
+
+int sqlite_links_each(struct store *base, const char *after, int limit,
+		      void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err)
+{
+	bool row = false;
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_EACH, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, after != NULL ? after : "");
+	sqlite_call_int(&call, 2, limit);
+	while (sqlite_call_step(&call, &row, err) == 0) {
+		if (!row)
+			return 0;
+		const struct link_row link = {
+			.thread = sqlite_call_column(&call, 0),
+			.job_id = sqlite_call_column(&call, 1),
+			.origin = origin_of(sqlite_call_number(&call, 2)),
+			.created_ms = sqlite_call_number(&call, 3),
+		};
+		each(ctx, &link);
+	}
+	return -1;
+}

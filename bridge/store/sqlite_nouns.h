@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions that sqlite.c puts into the table: a file for each noun. What they promise stands in store.h. */
+#ifndef BRIDGE_STORE_SQLITE_NOUNS_H
+#define BRIDGE_STORE_SQLITE_NOUNS_H
+
+#include "bridge/store/sqlite_call.h"
+#include "bridge/store/store.h"
+
+/* ---- sqlite_deliveries.c ---- */
+
+int sqlite_deliveries_put(struct store *base, const struct delivery_row *row, struct error *err);
+int sqlite_deliveries_seen_find(struct store *base, const char *source, const char *key, bool *ret_found,
+				char ret_delivery_id[ID_SIZE], struct error *err);
+int sqlite_deliveries_seen_put(struct store *base, const char *source, const char *key, const char *delivery_id,
+			       int64_t now_ms, struct error *err);
+/* From the nine columns that begin at `column`; texts are borrowed from the row. */
+void sqlite_deliveries_read(const struct sqlite_call *call, int column, struct delivery_row *ret);
+#define SQLITE_DELIVERY_COLUMNS 9
+
+/* ---- sqlite_links.c ---- */
+
+int sqlite_links_find(struct store *base, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
+		      enum link_origin *ret_origin, struct error *err);
+int sqlite_links_put(struct store *base, const struct link_row *row, struct error *err);
+int sqlite_links_delete(struct store *base, const char *thread, bool *ret_found, struct error *err);
+int sqlite_links_forget_config(struct store *base, struct error *err);
+int sqlite_links_each(struct store *base, const char *after, int limit,
+		      void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err);
+
+/* ---- sqlite_messages.c ---- */
+
+int sqlite_messages_put(struct store *base, const struct message_row *row, int64_t *ret_seq, struct error *err);
+int sqlite_messages_move(struct store *base, const struct message_change *change, struct error *err);
+int sqlite_messages_set_prompt(struct store *base, int64_t seq, const char *prompt, int64_t now_ms,
+			       struct error *err);
+int sqlite_messages_load(struct store *base, int64_t seq, struct arena *arena, struct message_row *ret,
+			 struct error *err);
+int sqlite_messages_of_object(struct store *base, const char *source, const char *object, bool *ret_found,
+			      int64_t *ret_seq, enum message_state *ret_state, struct error *err);
+int sqlite_messages_pending(struct store *base, void (*each)(void *ctx, const struct pending_row *row), void *ctx,
+			    struct error *err);
+int sqlite_messages_attempt_put(struct store *base, const struct attempt_row *row, struct error *err);
+/* From the columns that begin at `column`; without place and prompt, which follow where they were asked for. */
+int sqlite_messages_read(const struct sqlite_call *call, int column, struct message_row *ret,
+			 struct error *err) MUST_CHECK;
+#define SQLITE_MESSAGE_COLUMNS 20
+
+/* ---- sqlite_threads.c ---- */
+
+int sqlite_threads_count(struct store *base, const char *thread, int64_t since_ms, int64_t *ret_count,
+			 struct error *err);
+/* The rank of the thread's newest message; 0: none. For the writer. */
+int sqlite_threads_last_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank,
+			     struct error *err) MUST_CHECK;
+
+/* ---- sqlite_replies.c ---- */
+
+int sqlite_replies_put(struct store *base, const struct reply_row *row, int64_t *ret_seq, struct error *err);
+int sqlite_replies_move(struct store *base, const struct reply_change *change, struct error *err);
+int sqlite_replies_load(struct store *base, int64_t seq, struct arena *arena, struct reply_row *ret,
+			struct error *err);
+int sqlite_replies_pending(struct store *base, void (*each)(void *ctx, const struct reply_row *row), void *ctx,
+			   struct error *err);
+int sqlite_replies_is_ours(struct store *base, const char *source, const char *remote_id, bool *ret,
+			   struct error *err);
+int sqlite_replies_read(const struct sqlite_call *call, struct reply_row *ret, struct error *err) MUST_CHECK;
+
+/* ---- sqlite_ledger.c ---- */
+
+int sqlite_ledger_each(struct store *base, const struct delivery_filter *filter,
+		       void (*each)(void *ctx, const struct ledger_row *row), void *ctx, struct error *err);
+int sqlite_ledger_visit(struct store *base, const char *id, const struct delivery_visitor *visitor,
+			struct error *err);
+int sqlite_ledger_counts(struct store *base, struct store_counts *ret, struct error *err);
+
+/* ---- sqlite_prune.c ---- */
+
+int sqlite_prune(struct store *base, int64_t before_ms, int limit, int *ret_removed, struct error *err);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many messages of a thread came lately, without counting them: each has its rank in its thread, so the
+ * answer is a difference of two. A COUNT would make each prompt of a busy thread dearer than the one before,
+ * exactly when the loop breaker asks.
+ */
+#include "bridge/store/sqlite_nouns.h"
+#include "bridge/store/sqlite_runs.h"
+
+/* *ret_rank 0: no such row. since_ms is $3 where the statement has one. */
+static int ask(struct sqlite_store *store, enum sqlite_sql sql, int64_t run, const char *thread, int64_t since_ms,
+	       int64_t *ret_rank, struct error *err)
+{
+	bool row = false;
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(store, sql, &call, err) != 0)
+		return -1;
+	sqlite_call_int(&call, 1, run);
+	sqlite_call_text(&call, 2, thread);
+	if (sql == SQL_THREAD_FIRST)
+		sqlite_call_int(&call, 3, since_ms);
+	if (sqlite_call_step(&call, &row, err) != 0)
+		return -1;
+	*ret_rank = row ? sqlite_call_number(&call, 0) : 0;
+	return 0;
+}
+
+static int last_rank(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *thread,
+		     int64_t *ret_rank, struct error *err)
+{
+	int64_t rank = 0, run = INT64_MAX;
+
+	while (rank == 0 && (run = sqlite_runs_newest(store->runs, filter, run)) >= 0)
+		if (ask(store, SQL_THREAD_LAST, run, thread, 0, &rank, err) != 0)
+			return -1;
+	*ret_rank = rank;
+	return 0;
+}
+
+static int first_rank(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *thread,
+		      int64_t since_ms, int64_t *ret_rank, struct error *err)
+{
+	int64_t rank = 0, run = sqlite_runs_since(store->runs, since_ms) - 1;
+
+	while (rank == 0 && (run = sqlite_runs_oldest(store->runs, filter, run + 1)) >= 0)
+		if (ask(store, SQL_THREAD_FIRST, run, thread, since_ms, &rank, err) != 0)
+			return -1;
+	*ret_rank = rank;
+	return 0;
+}
+
+int sqlite_threads_last_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank, struct error *err)
+{
+	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+
+	return last_rank(store, &filter, thread, ret_rank, err);
+}
+
+static int count_by_scan(struct sqlite_store *store, const char *thread, int64_t since_ms, int64_t *ret_count,
+			 struct error *err)
+{
+	bool row = false;
+	CLEANUP(sqlite_call_end) struct sqlite_call call;
+
+	if (sqlite_call_begin(store, SQL_THREAD_COUNT_ANY, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, thread);
+	sqlite_call_int(&call, 2, since_ms);
+	if (sqlite_call_step(&call, &row, err) != 0)
+		return -1;
+	*ret_count = sqlite_call_number(&call, 0);
+	return 0;
+}
+
+int sqlite_threads_count(struct store *base, const char *thread, int64_t since_ms, int64_t *ret_count,
+			 struct error *err)
+{
+	struct sqlite_store *store = sqlite_of(base);
+	int64_t first = 0, last = 0;
+
+	if (store->runs == NULL)
+		return count_by_scan(store, thread, since_ms, ret_count, err);
+	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+	if (first_rank(store, &filter, thread, since_ms, &first, err) != 0)
+		return -1;
+	if (first != 0 && last_rank(store, &filter, thread, &last, err) != 0)
+		return -1;
+	*ret_count = first != 0 ? last - first + 1 : 0;
+	return 0;
+}
