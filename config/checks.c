@@ -35,7 +35,7 @@ void checks_listen(struct config_reader *reader, const struct config_node *root)
 	for (size_t i = 0; i < listen->count; i++) {
 		struct address address;
 		struct error err = { 0 };
-		const struct config_node *item = node != NULL ? reader_item(node, i) : root;
+		const struct config_node *item = node != NULL ? tree_item(node, i) : root;
 		if (listen->items[i][0] == '\0')
 			continue; /* was complained about */
 		if (address_parse(listen->items[i], &address, &err) != 0) {
@@ -120,9 +120,8 @@ static void check_admin(struct config_reader *reader, const struct config_node *
 	const struct config_node *section = config_member(reader, root, "admin");
 	if (address.form != ADDRESS_UNIX && config_member(reader, section, "token") == NULL &&
 	    config_member(reader, section, "token_file") == NULL)
-		config_problem(
-			reader, PROBLEM_ERROR, section,
-			"missing key \"token\" (or \"token_file\"): "
+		config_problem(reader, PROBLEM_ERROR, section,
+			       "missing key \"token\" (or \"token_file\"): "
 			       "only a unix: socket is guarded without");
 	for (size_t i = 0; i < config->listen.count && !address.any_port; i++) {
 		if (strcmp(config->listen.items[i], config->admin.listen) == 0)
@@ -227,7 +226,7 @@ static void check_proxies(struct config_reader *reader, const struct config_node
 	const struct config_node *node = find(reader, root, "limits", "trusted_proxies");
 
 	for (size_t i = 0; i < proxies->count; i++) {
-		const struct config_node *item = reader_item(node, i);
+		const struct config_node *item = tree_item(node, i);
 		struct error err = { 0 };
 		if (proxies->items[i][0] != '\0' &&
 		    address_check_network(proxies->items[i], &err) != 0)

@@ -142,8 +142,7 @@ static const struct config_key top_keys[] = {
 		    "\"additionalProperties\":{\"$ref\":\"#/$defs/source\"}}",
 	  .help = "who may post, by name" },
 	{ .name = "links", .kind = KEY_CUSTOM, .offset = offsetof(struct config, links),
-	  .read = links_read, .schema = links_schema,
-	  .help = "fixed links from threads to jobs" },
+	  .read = links_read, .schema = links_schema, .help = "fixed links from threads to jobs" },
 	{ 0 },
 };
 const struct config_table config_top = { "the top level", sizeof(struct config), top_keys };

@@ -70,7 +70,7 @@ struct quoted problems_describe(const struct config_node *node)
 	}
 	if (node->plain && node->text[0] == '\0')
 		return (struct quoted){ "nothing" };
-	if (reader_is_null(node))
+	if (tree_is_null(node))
 		return (struct quoted){ "null (quote it if the word is meant)" };
 	return problems_quote(node->text);
 }

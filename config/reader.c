@@ -10,7 +10,6 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "bridge/base/map.h"
 #include "bridge/base/utf8.h"
 
 struct reader_document {
@@ -87,7 +86,7 @@ static bool check_bytes(struct config_reader *reader)
 	return true;
 }
 
-static struct config_mark mark_of(yaml_mark_t mark)
+struct config_mark reader_mark(yaml_mark_t mark)
 {
 	return (struct config_mark){ (int)mark.line + 1, (int)mark.column + 1 };
 }
@@ -100,12 +99,16 @@ static void report_syntax(struct config_reader *reader, const yaml_parser_t *par
 	const char *hint = "";
 	char text[240];
 
+	/* Here the problem alone says nothing: "found duplicate anchor" is the context. */
+	if (strcmp(problem, "second occurrence") == 0)
+		problem = "found duplicate anchor";
+
 	if (strstr(problem, "mapping values are not allowed") != NULL ||
 	    strstr(problem, "',' or '}'") != NULL ||
 	    strstr(problem, "cannot start any token") != NULL)
 		hint = " (quote the value, or write it as a | block)";
 	(void)snprintf(text, sizeof(text), "%s%s", problem, hint);
-	problems_add(reader, PROBLEM_ERROR, mark_of(parser->problem_mark), NULL, text);
+	problems_add(reader, PROBLEM_ERROR, reader_mark(parser->problem_mark), NULL, text);
 }
 
 /* Whether the stream ends after what was loaded; yaml_parser_load itself would not look. */
@@ -119,11 +122,84 @@ static bool check_single(struct config_reader *reader, yaml_parser_t *parser)
 	}
 	const yaml_node_t *root = yaml_document_get_root_node(&second);
 	if (root != NULL)
-		problems_add(reader, PROBLEM_ERROR, mark_of(second.start_mark), NULL,
+		problems_add(reader, PROBLEM_ERROR, reader_mark(second.start_mark), NULL,
 			     "a second document begins here; the configuration is one");
 	bool single = root == NULL;
 	yaml_document_delete(&second);
 	return single;
+}
+
+/* --- limits, before libyaml builds anything --- */
+
+/* Deep nesting and many anchors cost libyaml time that grows with their square. */
+#define MAX_ANCHORS 1000
+
+struct census {
+	unsigned depth;
+	size_t nodes, anchors;
+};
+
+/* Counts one event; what is beyond a limit, or NULL. */
+static const char *count_event(struct census *census, const yaml_event_t *event)
+{
+	const yaml_char_t *anchor = NULL;
+
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		anchor = event->data.scalar.anchor;
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		anchor = event->data.sequence_start.anchor;
+		break;
+	case YAML_MAPPING_START_EVENT:
+		anchor = event->data.mapping_start.anchor;
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		census->depth--;
+		return NULL;
+	case YAML_ALIAS_EVENT:
+		break;
+	default:
+		return NULL;
+	}
+	census->nodes++;
+	census->anchors += anchor != NULL;
+	if (census->depth > READER_MAX_DEPTH)
+		return READER_TOO_DEEP;
+	if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT)
+		census->depth++;
+	if (census->nodes > READER_MAX_VISITS)
+		return READER_TOO_MANY;
+	return census->anchors > MAX_ANCHORS ? "too many anchors" : NULL;
+}
+
+/* Goes through the events up to the end or the first error, which yaml_parser_load will report. */
+static bool check_limits(struct config_reader *reader)
+{
+	struct census census = { 0 };
+	yaml_parser_t parser;
+	const char *beyond = NULL;
+	bool more = true;
+
+	if (!yaml_parser_initialize(&parser))
+		return false;
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)reader->text, reader->len);
+	while (more && beyond == NULL) {
+		yaml_event_t event;
+		more = yaml_parser_parse(&parser, &event);
+		if (!more)
+			break;
+		beyond = count_event(&census, &event);
+		if (beyond != NULL)
+			problems_add(reader, PROBLEM_ERROR, reader_mark(event.start_mark), NULL,
+				     beyond);
+		more = event.type != YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return beyond == NULL;
 }
 
 static struct reader_document *load_document(struct config_reader *reader)
@@ -195,7 +271,7 @@ static void warn_about_cuts(struct config_reader *reader, const yaml_document_t 
 		if (node->type != YAML_SCALAR_NODE ||
 		    node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
 			continue;
-		struct config_mark end = mark_of(node->end_mark);
+		struct config_mark end = reader_mark(node->end_mark);
 		if (starts_before(end, cursor.mark))
 			cursor = (struct cursor){ 0, { 1, 1 } };
 		advance_to(reader, &cursor, end);
@@ -212,164 +288,6 @@ static void warn_about_cuts(struct config_reader *reader, const yaml_document_t 
 	}
 }
 
-/* --- the tree --- */
-
-struct place {
-	const struct config_node *parent;
-	const char *name;
-	size_t index;
-	unsigned depth;
-};
-
-static const struct config_node *build(struct config_reader *reader, yaml_document_t *yaml, int id,
-				       const struct place *place);
-
-static void report(struct config_reader *reader, const yaml_node_t *node, const char *text)
-{
-	problems_add(reader, PROBLEM_ERROR, mark_of(node->start_mark), NULL, text);
-}
-
-static const struct config_node *build_scalar(struct config_reader *reader,
-					      const yaml_node_t *yaml_node,
-					      struct config_node *node)
-{
-	const unsigned char *value = yaml_node->data.scalar.value;
-
-	if (memchr(value, '\0', yaml_node->data.scalar.length) != NULL) {
-		report(reader, yaml_node, "the value contains a NUL character");
-		return NULL;
-	}
-	node->kind = NODE_SCALAR;
-	node->plain = yaml_node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	node->text = (const char *)value;
-	return node;
-}
-
-static const struct config_node *build_list(struct config_reader *reader, yaml_document_t *yaml,
-					    const yaml_node_t *yaml_node, struct config_node *node,
-					    unsigned depth)
-{
-	const yaml_node_item_t *start = yaml_node->data.sequence.items.start;
-	size_t count = (size_t)(yaml_node->data.sequence.items.top - start);
-	const struct config_node **items =
-		arena_alloc(reader->scratch, (count + 1) * sizeof(const void *));
-
-	if (items == NULL)
-		return NULL;
-	node->kind = NODE_LIST;
-	for (size_t i = 0; i < count; i++) {
-		struct place place = { .parent = node, .index = i, .depth = depth };
-		items[i] = build(reader, yaml, start[i], &place);
-		if (items[i] == NULL)
-			return NULL;
-	}
-	node->items = items;
-	node->count = count;
-	return node;
-}
-
-/* The member's key, or NULL if it must be left out: not a text, or there already. */
-static const struct config_node *build_key(struct config_reader *reader, yaml_document_t *yaml,
-					   int id, const struct place *place, struct map *seen)
-{
-	const yaml_node_t *yaml_node = yaml_document_get_node(yaml, id);
-
-	if (yaml_node == NULL || yaml_node->type != YAML_SCALAR_NODE) {
-		report(reader, yaml_node, "a key must be plain text");
-		return NULL;
-	}
-	const struct config_node *key = build(reader, yaml, id, place);
-	if (key == NULL)
-		return NULL;
-	const struct config_node *first = map_get(seen, key->text);
-	if (first != NULL) {
-		char text[240];
-		(void)snprintf(text, sizeof(text), "duplicate key %s (first on line %d)",
-			       problems_quote(key->text).text, first->mark.line);
-		problems_add(reader, PROBLEM_ERROR, key->mark, NULL, text);
-		return NULL;
-	}
-	struct config_node *own = arena_alloc(reader->scratch, sizeof(*own));
-	if (own == NULL)
-		return NULL;
-	*own = *key;
-	return map_put(seen, own->text, own) ? own : NULL;
-}
-
-static const struct config_node *build_mapping(struct config_reader *reader, yaml_document_t *yaml,
-					       const yaml_node_t *yaml_node,
-					       struct config_node *node, unsigned depth)
-{
-	const yaml_node_pair_t *start = yaml_node->data.mapping.pairs.start;
-	size_t count = (size_t)(yaml_node->data.mapping.pairs.top - start);
-	struct node_member *members = arena_alloc(reader->scratch, (count + 1) * sizeof(*members));
-	CLEANUP(map_free_at) struct map *seen = map_new();
-
-	if (members == NULL || seen == NULL)
-		return NULL;
-	node->kind = NODE_MAPPING;
-	node->members = members;
-	for (size_t i = 0; i < count; i++) {
-		struct place place = { .parent = node, .depth = depth };
-		struct node_member member;
-		member.key = build_key(reader, yaml, start[i].key, &place, seen);
-		if (member.key == NULL)
-			continue;
-		place.name = member.key->text;
-		member.value = build(reader, yaml, start[i].value, &place);
-		if (member.value == NULL)
-			return NULL;
-		members[node->count++] = member;
-	}
-	return node;
-}
-
-/* Tags would ask for conversions that do not happen; libyaml gives untagged nodes these three. */
-static bool has_foreign_tag(const yaml_node_t *node)
-{
-	const char *tag = (const char *)node->tag;
-
-	return tag != NULL && strcmp(tag, YAML_STR_TAG) != 0 && strcmp(tag, YAML_SEQ_TAG) != 0 &&
-	       strcmp(tag, YAML_MAP_TAG) != 0;
-}
-
-static const struct config_node *build(struct config_reader *reader, yaml_document_t *yaml, int id,
-				       const struct place *place)
-{
-	const yaml_node_t *yaml_node = yaml_document_get_node(yaml, id);
-	struct config_node *node = arena_alloc(reader->scratch, sizeof(*node));
-
-	if (yaml_node == NULL || node == NULL)
-		return NULL;
-	if (place->depth > READER_MAX_DEPTH) {
-		report(reader, yaml_node, "nested too deeply (or an alias that contains itself)");
-		return NULL;
-	}
-	if (++reader->visits > READER_MAX_VISITS) {
-		report(reader, yaml_node, "too many values (aliases count every time)");
-		return NULL;
-	}
-	if (has_foreign_tag(yaml_node)) {
-		report(reader, yaml_node, "tags (!…) have no meaning here");
-		return NULL;
-	}
-	*node = (struct config_node){ .mark = mark_of(yaml_node->start_mark),
-				      .parent = place->parent,
-				      .name = place->name,
-				      .index = place->index };
-	switch (yaml_node->type) {
-	case YAML_SCALAR_NODE:
-		return build_scalar(reader, yaml_node, node);
-	case YAML_SEQUENCE_NODE:
-		return build_list(reader, yaml, yaml_node, node, place->depth + 1);
-	case YAML_MAPPING_NODE:
-		return build_mapping(reader, yaml, yaml_node, node, place->depth + 1);
-	case YAML_NO_NODE:
-		break;
-	}
-	return NULL;
-}
-
 static const char utf8_bom[] = "\xEF\xBB\xBF";
 
 const struct config_node *reader_tree(struct config_reader *reader,
@@ -379,7 +297,7 @@ const struct config_node *reader_tree(struct config_reader *reader,
 		reader->text += 3;
 		reader->len -= 3;
 	}
-	if (!check_bytes(reader))
+	if (!check_bytes(reader) || !check_limits(reader))
 		return NULL;
 	CLEANUP(reader_document_free_at) struct reader_document *document = load_document(reader);
 	if (document == NULL)
@@ -390,8 +308,7 @@ const struct config_node *reader_tree(struct config_reader *reader,
 		return NULL;
 	}
 	warn_about_cuts(reader, &document->yaml);
-	const struct config_node *root =
-		build(reader, &document->yaml, 1, &(struct place){ .depth = 0 });
+	const struct config_node *root = tree_build(reader, &document->yaml);
 	if (root == NULL) {
 		if (reader->problems->errors == 0)
 			problems_add(reader, PROBLEM_ERROR, (struct config_mark){ 1, 1 }, NULL,
@@ -404,42 +321,4 @@ const struct config_node *reader_tree(struct config_reader *reader,
 	}
 	*ret_document = TAKE(document);
 	return root;
-}
-
-const struct config_node *reader_item(const struct config_node *node, size_t i)
-{
-	if (node == NULL || node->kind != NODE_LIST)
-		return node;
-	return i < node->count ? node->items[i] : node;
-}
-
-bool reader_is_null(const struct config_node *node)
-{
-	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
-
-	if (node->kind != NODE_SCALAR || !node->plain)
-		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(node->text, words[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-const struct config_node *config_member(struct config_reader *reader,
-					const struct config_node *node, const char *key)
-{
-	(void)reader;
-	if (node == NULL || node->kind != NODE_MAPPING)
-		return NULL;
-	for (size_t i = 0; i < node->count; i++) {
-		if (strcmp(node->members[i].key->text, key) == 0)
-			return node->members[i].value;
-	}
-	return NULL;
-}
-
-void *config_alloc(struct config_reader *reader, size_t size)
-{
-	return arena_alloc(reader->arena, size);
 }

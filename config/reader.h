@@ -18,6 +18,8 @@
 #define READER_MAX_TEXT   (1024U * 1024U) /* bytes of the whole file */
 #define READER_MAX_DEPTH  32
 #define READER_MAX_VISITS 100000 /* nodes, counted again at every alias: stops alias bombs */
+#define READER_TOO_DEEP   "nested too deeply (or an alias that contains itself)"
+#define READER_TOO_MANY   "too many values (aliases count every time)"
 #define READER_MAX_SCALAR (256U * 1024U) /* bytes of one value after expansion */
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAPPING };
@@ -99,9 +101,19 @@ DEFINE_CLEANUP(struct reader_document, reader_document_free);
 const struct config_node *reader_tree(struct config_reader *reader,
 				      struct reader_document **ret_document);
 
+/* libyaml counts from 0. */
+struct yaml_mark_s;
+struct config_mark reader_mark(struct yaml_mark_s mark);
+
+/* --- tree.c --- */
+
+/* The nodes of a document that has a root; NULL: problems were reported, or memory ran out. */
+struct yaml_document_s;
+const struct config_node *tree_build(struct config_reader *reader, struct yaml_document_s *yaml);
+
 /* Item i of a list; the node itself if it is not a list ("one or a list"); NULL for NULL. */
-const struct config_node *reader_item(const struct config_node *node, size_t i);
-bool reader_is_null(const struct config_node *node); /* plain and empty, ~ or null */
+const struct config_node *tree_item(const struct config_node *node, size_t i);
+bool tree_is_null(const struct config_node *node); /* plain and empty, ~ or null */
 
 /* --- scalars.c --- */
 

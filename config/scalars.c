@@ -62,7 +62,7 @@ void scalars_add_names(struct strbuf *out, const char *const *names)
 const char *scalars_text(struct config_reader *reader, const struct config_node *node,
 			 const char *expected)
 {
-	const char *text = reader_is_null(node) ? NULL : config_scalar(reader, node);
+	const char *text = tree_is_null(node) ? NULL : config_scalar(reader, node);
 
 	if (text == NULL)
 		config_problem(reader, PROBLEM_ERROR, node, "expected %s, got %s", expected,
@@ -255,7 +255,7 @@ static void read_flags(struct config_reader *reader, const struct config_node *n
 	if (!check_count(reader, node, count_of(node), key))
 		return;
 	for (size_t i = 0; i < count_of(node); i++) {
-		int index = read_name(reader, reader_item(node, i), key);
+		int index = read_name(reader, tree_item(node, i), key);
 		if (index >= 0)
 			flags |= 1U << (unsigned)index;
 	}
@@ -306,7 +306,7 @@ static void read_strings(struct config_reader *reader, const struct config_node 
 		.name = key->name, .kind = KEY_STRING, .min = 1, .max = MAX_ENTRY
 	};
 	for (size_t i = 0; i < count; i++) {
-		const struct config_node *item = reader_item(node, i);
+		const struct config_node *item = tree_item(node, i);
 		items[i] = "";
 		if (key->names == NULL) {
 			read_string(reader, item, &entry, &items[i]);

@@ -196,7 +196,7 @@ static bool read_secret_file(struct config_reader *reader, const struct config_n
 static bool read_secret_value(struct config_reader *reader, const struct config_node *node,
 			      struct strbuf *out)
 {
-	if (node->kind != NODE_SCALAR || reader_is_null(node)) {
+	if (node->kind != NODE_SCALAR || tree_is_null(node)) {
 		config_problem(reader, PROBLEM_ERROR, node, "expected a secret, got %s",
 			       problems_describe(node).text);
 		return false;
@@ -308,7 +308,7 @@ void secrets_read_many(struct config_reader *reader, const struct config_node *v
 	for (size_t i = 0; i < count; i++) {
 		bool from_file = i >= values;
 		const struct config_node *node =
-			from_file ? reader_item(file, i - values) : reader_item(value, i);
+			from_file ? tree_item(file, i - values) : tree_item(value, i);
 		items[kept] = read_one(reader, node, from_file);
 		kept += items[kept] != NULL;
 	}

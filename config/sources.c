@@ -250,7 +250,7 @@ static void check_people(struct config_reader *reader, const struct config_node 
 	for (size_t i = 0; list != NULL && i < people->count; i++) {
 		if (people->items[i][0] == '@' || strpbrk(people->items[i], " \t\r\n,") != NULL)
 			config_problem(
-				reader, PROBLEM_ERROR, reader_item(list, i),
+				reader, PROBLEM_ERROR, tree_item(list, i),
 				"expected a login or a numeric id, without @ or white space");
 	}
 }
@@ -341,11 +341,10 @@ void sources_read(struct config_reader *reader, const struct config_node *node, 
 		struct source_config *source = &sources[count];
 		if (!is_good_name(member->key->text)) {
 			CLEANUP(strbuf_release) struct strbuf out = STRBUF(400);
-			strbuf_addf(
-				&out,
-				"sources: expected a name of 1 to %d characters "
+			strbuf_addf(&out,
+				    "sources: expected a name of 1 to %d characters "
 				    "a-z, 0-9 and -, got %s",
-				MAX_NAME, problems_quote(member->key->text).text);
+				    MAX_NAME, problems_quote(member->key->text).text);
 			problems_add(reader, PROBLEM_ERROR, member->key->mark, NULL,
 				     strbuf_str(&out));
 			continue;

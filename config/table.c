@@ -224,7 +224,7 @@ void table_read(struct config_reader *reader, const struct config_node *node,
 {
 	if (node->kind != NODE_MAPPING) {
 		/* The text is not shown: it may be a secret one level too high. */
-		bool text = node->kind == NODE_SCALAR && !reader_is_null(node);
+		bool text = node->kind == NODE_SCALAR && !tree_is_null(node);
 		config_problem(reader, PROBLEM_ERROR, node, "expected a mapping, got %s",
 			       text ? "text" : problems_describe(node).text);
 		return;

@@ -175,6 +175,7 @@ void strbuf_add_json(struct strbuf *sb, const char *text, size_t len)
 		at += step == 0 ? 1 : step;
 		plain = at;
 	}
-	strbuf_add(sb, text + plain, len - plain);
+	if (len > plain)
+		strbuf_add(sb, text + plain, len - plain);
 	strbuf_addc(sb, '"');
 }

@@ -23,7 +23,7 @@ struct slot {
 	struct curl_slist *headers;
 	struct strbuf body;
 	struct http_header answer_headers[ANSWER_HEADERS];
-	size_t sent;     /* of the request's body, handed to the library */
+	bool departed; /* the request left, or is about to */
 	bool truncated;
 	struct slot *next, *prev;
 	char error[CURL_ERROR_SIZE];
@@ -65,29 +65,24 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 }
 
 /*
- * The request's body goes out through a callback rather than CURLOPT_POSTFIELDS because of what happens when a
- * kept connection dies without an answer: the library then repeats the request on a fresh one by itself, and a
- * `continue` that was accepted would be made twice. With a body that cannot be rewound it reports the failure instead.
+ * Called when the connection stands and the request is about to leave. When a kept connection dies without an answer,
+ * the library repeats the request on a fresh one by itself, and a `continue` that was accepted would be made twice: so
+ * a second departure is refused, and the caller hears that the first one was lost.
  */
-static size_t on_upload(char *out, size_t size, size_t count, void *ctx)
+static int on_departure(void *ctx, char *to, char *from, int to_port, int from_port)
 {
 	struct slot *slot = ctx;
-	const char *body = slot->call->spec.body;
-	size_t left = strlen(body + slot->sent);
-	size_t len = size * count < left ? size * count : left;
 
-	if (slot->sent == 0)
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	if (slot->departed && slot->call->spec.body != NULL)
+		return CURL_PREREQFUNC_ABORT;
+	slot->departed = true;
+	if (slot->call->spec.body != NULL)
 		FAULT_POINT("before-first-byte");
-	memcpy(out, body + slot->sent, len);
-	slot->sent += len;
-	return len;
-}
-
-static int on_rewind(void *ctx, curl_off_t offset, int origin)
-{
-	const struct slot *slot = ctx;
-
-	return origin == SEEK_SET && offset == 0 && slot->sent == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+	return CURL_PREREQFUNC_OK;
 }
 
 static bool add_header(struct slot *slot, const char *name, const char *value)
@@ -143,17 +138,14 @@ static void set_options(struct slot *slot)
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stalled resolver must not hold up the others */
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_departure);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
 	if (strcmp(proxy, "env") != 0)
 		curl_easy_setopt(easy, CURLOPT_PROXY, strcmp(proxy, "none") == 0 ? "" : proxy);
 	if (call->spec.body != NULL) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(call->spec.body));
-		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
-		curl_easy_setopt(easy, CURLOPT_READDATA, slot);
-		curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-		curl_easy_setopt(easy, CURLOPT_SEEKDATA, slot);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->spec.body); /* not copied: it lives as long as the call */
 	}
 	if (strcmp(call->spec.method, call->spec.body != NULL ? "POST" : "GET") != 0)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->spec.method);
@@ -232,7 +224,7 @@ static void start_call(struct dispatcher *dispatcher, struct call *call)
 		return;
 	}
 	slot->call = call;
-	slot->sent = 0;
+	slot->departed = false;
 	slot->truncated = false;
 	slot->error[0] = '\0';
 	slot->body.max = call->answer_max;
@@ -270,29 +262,6 @@ static void collect_headers(struct slot *slot)
 			(struct http_header){ .name = at->name, .value = at->value };
 }
 
-/* Whether a failed transfer can have reached the other side: with a body, only once some of it left. */
-static bool may_have_arrived(const struct slot *slot, CURLcode code)
-{
-	long request_bytes = 0;
-
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return false;
-	default:
-		break;
-	}
-	if (slot->call->spec.body != NULL)
-		return slot->sent > 0;
-	(void)curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-	return request_bytes > 0;
-}
-
 static void finish_slot(struct dispatcher *dispatcher, struct slot *slot, CURLcode code)
 {
 	struct call *call = slot->call;
@@ -311,7 +280,7 @@ static void finish_slot(struct dispatcher *dispatcher, struct slot *slot, CURLco
 		collect_headers(slot);
 	} else {
 		const char *text = slot->error[0] != '\0' ? slot->error : curl_easy_strerror(code);
-		call->result = may_have_arrived(slot, code) ? CALL_LOST : CALL_NOT_SENT;
+		call->result = slot->departed ? CALL_LOST : CALL_NOT_SENT;
 		(void)snprintf(call->reason, sizeof(call->reason), "%.199s", text);
 		call->reason[strcspn(call->reason, "\r\n")] = '\0';
 	}

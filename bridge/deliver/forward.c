@@ -276,7 +276,8 @@ static void log_outcome(struct flight *flight)
 
 	if (change->from == MESSAGE_VETTING && change->to == MESSAGE_QUEUED)
 		return; /* may speak: nothing that an operator needs to hear */
-	log_event(lines[change->to].level, lines[change->to].event, NULL, LOG_STR("source", row->source),
+	bool news = change->from != change->to;
+	log_event(news ? lines[change->to].level : LOG_DEBUG, lines[change->to].event, NULL, LOG_STR("source", row->source),
 		  LOG_STR("delivery_id", row->delivery_id), LOG_STR("thread", row->thread),
 		  LOG_STR("job_id", flight->lane->job_id), LOG_STR("message_id", change->message_id),
 		  LOG_INT("attempt", flight->waiting->attempts), LOG_INT("upstream_status", flight->verdict.status),

@@ -36,6 +36,7 @@ static int begin(struct store *base, struct error *err)
 	if (sqlite_call_simple(store, SQL_BEGIN, err) != 0)
 		return -1;
 	sqlite_runs_mark(store->runs);
+	store->ranked_last = -1;
 	store->in_transaction = true;
 	return 0;
 }
@@ -50,6 +51,7 @@ static void rollback(struct store *base)
 	if (sqlite3_get_autocommit(store->db) == 0)
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	store->in_transaction = false;
+	store->ranked_last = -1;
 	sqlite_totals_restore(store);
 	sqlite_runs_restore(store->runs);
 }
@@ -137,6 +139,7 @@ static int open_store(const char *path, enum store_mode mode, struct store **ret
 	store->base.ops = &sqlite_store_ops;
 	store->mode = mode;
 	store->lock_fd = -1;
+	store->ranked_last = -1;
 	if (open_parts(store, path, err) != 0) {
 		close_store(&store->base);
 		return -1;

@@ -20,6 +20,8 @@
 #define BRIDGE_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "bridge/store/sqlite_sql.h"
 #include "bridge/store/sqlite_totals.h"
@@ -35,6 +37,9 @@ struct sqlite_store {
 	bool in_transaction; /* between begin and commit or rollback, even if SQLite has rolled back meanwhile */
 	struct sqlite_runs *runs; /* NULL: a reader */
 	struct sqlite_totals totals;
+	/* What the last look-up of a thread found, in this transaction: its message is mostly put next. */
+	char ranked_thread[256];
+	int64_t ranked_last; /* -1: nothing */
 	sqlite3_stmt *statements[SQL_STATEMENTS_];
 };
 

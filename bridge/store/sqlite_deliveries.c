@@ -98,6 +98,7 @@ static int find_by_filter(struct sqlite_store *store, const struct sqlite_runs_k
 			return 0;
 		}
 	}
+	sqlite_runs_note_absent(store->runs, filter);
 	*ret_found = false;
 	return 0;
 }
@@ -140,7 +141,8 @@ int sqlite_deliveries_seen_put(struct store *base, const char *source, const cha
 	if (store->runs == NULL)
 		return error_set(err, ERR_INTERNAL, "a write to a store that is open for reading");
 	/* It may stand in an older run, where no constraint of this one's would notice. */
-	if (find_by_filter(store, &filter, source, key, &found, first, err) != 0)
+	if (!sqlite_runs_is_absent(store->runs, &filter) &&
+	    find_by_filter(store, &filter, source, key, &found, first, err) != 0)
 		return -1;
 	if (found)
 		return 0;

@@ -65,7 +65,7 @@ static int place_in_run(struct sqlite_store *store, const struct message_row *ro
 
 	if (store->runs == NULL)
 		return error_set(err, ERR_INTERNAL, "a write to a store that is open for reading");
-	if (counted && sqlite_threads_last_rank(store, row->thread, &rank, err) != 0)
+	if (counted && sqlite_threads_next_rank(store, row->thread, &rank, err) != 0)
 		return -1;
 	if (sqlite_runs_current(store, row->created_ms, &run, err) != 0)
 		return -1;
@@ -78,7 +78,7 @@ static int place_in_run(struct sqlite_store *store, const struct message_row *ro
 		sqlite_runs_add(store->runs, &key);
 	}
 	*ret_run = run;
-	*ret_rank = counted ? rank + 1 : 0;
+	*ret_rank = rank;
 	return 0;
 }
 
@@ -90,6 +90,8 @@ int sqlite_messages_put(struct store *base, const struct message_row *row, int64
 	if (place_in_run(store, row, &run, &rank, err) != 0 || put_row(store, row, seq, run, rank, err) != 0 ||
 	    put_prompt(store, seq, row->prompt, err) != 0)
 		return -1;
+	if (rank > 0)
+		sqlite_threads_note_rank(store, row->thread, rank);
 	store->totals.now[TOTAL_NEXT_MESSAGE] = seq;
 	store->totals.now[TOTAL_MESSAGES + (int)row->state]++;
 	*ret_seq = seq;

@@ -49,9 +49,11 @@ int sqlite_messages_read(const struct sqlite_call *call, int column, struct mess
 
 int sqlite_threads_count(struct store *base, const char *thread, int64_t since_ms, int64_t *ret_count,
 			 struct error *err);
-/* The rank of the thread's newest message; 0: none. For the writer. */
-int sqlite_threads_last_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank,
+/* The rank that the thread's next message will have. For the writer. */
+int sqlite_threads_next_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank,
 			     struct error *err) MUST_CHECK;
+/* It has been put. */
+void sqlite_threads_note_rank(struct sqlite_store *store, const char *thread, int64_t rank);
 
 /* ---- sqlite_replies.c ---- */
 

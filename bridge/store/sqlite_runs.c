@@ -15,6 +15,7 @@
 #define SHEET_RUNS  (SHEET_WORDS * PLANE_RUNS)
 #define SHEETS_MAX  16
 #define RUNS_MAX    (SHEETS_MAX * SHEET_RUNS)
+#define ABSENT_KEYS 4
 
 struct line {
 	uint64_t words[SHEET_WORDS];
@@ -41,6 +42,8 @@ struct sqlite_runs {
 	int64_t highest; /* runs above it were never begun: their filters are clean */
 	int64_t ends_ms[RUNS_MAX]; /* never descending, so that they can be searched */
 	struct sheet *sheets[SHEETS_MAX];
+	struct sqlite_runs_key absent[ABSENT_KEYS];
+	unsigned next_absent;
 };
 
 /* FNV-1a, and the finaliser of splitmix64 to spread it. Who can send keys has a secret: no seed needed. */
@@ -148,8 +151,29 @@ static bool sheet_ask(const struct sheet *sheet, const struct sqlite_runs_key *k
 	return any != 0;
 }
 
+static bool same_key(const struct sqlite_runs_key *a, const struct sqlite_runs_key *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_runs_key *key)
+{
+	runs->absent[runs->next_absent++ % ABSENT_KEYS] = *key;
+}
+
+bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_runs_key *key)
+{
+	for (int i = 0; i < ABSENT_KEYS; i++)
+		if (same_key(&runs->absent[i], key))
+			return true;
+	return false;
+}
+
 void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_runs_key *key)
 {
+	for (int i = 0; i < ABSENT_KEYS; i++)
+		if (same_key(&runs->absent[i], key))
+			runs->absent[i] = (struct sqlite_runs_key){ 0 };
 	if (filter_add(sheet_of(runs, runs->now.current), key, runs->now.current))
 		runs->keys++;
 }

@@ -55,6 +55,14 @@ void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_runs_key *key
 int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t before);
 int64_t sqlite_runs_oldest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t from);
 
+/*
+ * A look-up that found nothing is mostly followed by a put of the same key: the last few such keys, so that it
+ * need not be looked up again. (By their filter positions; two keys that have all in common are as rare as two
+ * equal hashes of 64 bits.)
+ */
+void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_runs_key *key);
+bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_runs_key *key);
+
 /* The first run with rows of since_ms or later (or an earlier one, never a later one). */
 int64_t sqlite_runs_since(const struct sqlite_runs *runs, int64_t since_ms);
 

@@ -4,6 +4,8 @@
  * answer is a difference of two. A COUNT would make each prompt of a busy thread dearer than the one before,
  * exactly when the loop breaker asks.
  */
+#include <string.h>
+
 #include "bridge/store/sqlite_nouns.h"
 #include "bridge/store/sqlite_runs.h"
 
@@ -26,6 +28,17 @@ static int ask(struct sqlite_store *store, enum sqlite_sql sql, int64_t run, con
 	return 0;
 }
 
+void sqlite_threads_note_rank(struct sqlite_store *store, const char *thread, int64_t rank)
+{
+	size_t len = strlen(thread);
+
+	store->ranked_last = -1;
+	if (len < sizeof(store->ranked_thread) && store->in_transaction) {
+		memcpy(store->ranked_thread, thread, len + 1);
+		store->ranked_last = rank;
+	}
+}
+
 static int last_rank(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *thread,
 		     int64_t *ret_rank, struct error *err)
 {
@@ -34,6 +47,7 @@ static int last_rank(struct sqlite_store *store, const struct sqlite_runs_key *f
 	while (rank == 0 && (run = sqlite_runs_newest(store->runs, filter, run)) >= 0)
 		if (ask(store, SQL_THREAD_LAST, run, thread, 0, &rank, err) != 0)
 			return -1;
+	sqlite_threads_note_rank(store, thread, rank);
 	*ret_rank = rank;
 	return 0;
 }
@@ -50,11 +64,18 @@ static int first_rank(struct sqlite_store *store, const struct sqlite_runs_key *
 	return 0;
 }
 
-int sqlite_threads_last_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank, struct error *err)
+int sqlite_threads_next_rank(struct sqlite_store *store, const char *thread, int64_t *ret_rank, struct error *err)
 {
-	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+	int64_t last = store->ranked_last;
 
-	return last_rank(store, &filter, thread, ret_rank, err);
+	if (last < 0 || strcmp(store->ranked_thread, thread) != 0) {
+		struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+
+		if (last_rank(store, &filter, thread, &last, err) != 0)
+			return -1;
+	}
+	*ret_rank = last + 1;
+	return 0;
 }
 
 static int count_by_scan(struct sqlite_store *store, const char *thread, int64_t since_ms, int64_t *ret_count,
