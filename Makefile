@@ -7,13 +7,12 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
+comma := ,
 ifdef SANITIZE
   # Every variant has its own objects, so that no object of one is linked into another.
-  B := $(B)/$(subst $(comma),-,$(SANITIZE))
+  override B := $(B)/$(subst $(comma),-,$(SANITIZE))
   SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
-comma := ,
-Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 
 include tests/support/packages.mk

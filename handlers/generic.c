@@ -205,9 +205,14 @@ static int read_key(const struct generic_state *generic, const struct http_reque
 			err, ERR_INVALID,
 			"the header Idempotency-Key is not 1 to %d bytes of printable text",
 			ID_MAX);
-	if (header == NULL && id == NULL)
-		header = verify_message_id(generic->verifier, request);
-	*ret = header != NULL ? arena_strdup(arena, header) : id;
+	/*
+	 * What the signature covers comes first: the header is outside of it, and whoever captured a request could
+	 * send it again under a fresh one.
+	 */
+	const char *signed_id = verify_message_id(generic->verifier, request);
+	if (signed_id == NULL)
+		signed_id = id;
+	*ret = arena_strdup(arena, signed_id != NULL ? signed_id : header);
 	return 0;
 }
 

@@ -93,8 +93,7 @@ static void follows_systemd(void **state)
 	clear_environment();
 }
 
-/* A comment that could stand there as a key: "# timeout: 30s", "#   - { …
- * }". */
+/* A comment that could stand there as a key: "# timeout: 30s" or "#   - { thread: …". */
 static bool is_commented_key(const char *text)
 {
 	text += strspn(text, " ");
