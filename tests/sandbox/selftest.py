@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks nairi-sandbox from outside: selftest.py BINARY. Prints TAP; ends with 1 if anything failed."""
+import atexit
 import base64
 import http.client
 import json
@@ -28,6 +29,7 @@ FOREIGN = "job_01KRK1V46BXS73CSNK2V0THER0"
 NOBODY = "job_01KRK1V46BXS73CSNK2V000000"
 ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 WAIT = 20  # seconds; only ever reached when something is wrong
+LIMIT = 240  # seconds for all of it
 
 counts = {"passed": 0, "failed": 0}
 
@@ -64,6 +66,7 @@ class Answer:
 class Sandbox:
     def __init__(self, binary, *options):
         self.process = subprocess.Popen([binary, *options], stdout=subprocess.PIPE)
+        atexit.register(self.kill)
         self.line = self.process.stdout.readline()
         self.ready = json.loads(self.line)
         address = urllib.parse.urlsplit(self.ready["nairi"])
@@ -73,10 +76,19 @@ class Sandbox:
         self.revoked = self.ready["keys"]["revoked"]
         self.token = self.ready["github_token"]
 
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+
     def stop(self):
+        """Its exit status (None if it does not end) and what else it printed."""
         self.process.send_signal(signal.SIGTERM)
-        rest = self.process.stdout.read()
-        return self.process.wait(WAIT), rest
+        try:
+            rest, _ = self.process.communicate(timeout=WAIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None, b""
+        return self.process.returncode, rest
 
     def http(self, method, path, body=None, headers=None, timeout=WAIT):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
@@ -266,7 +278,7 @@ def test_order(box):
     for job in ("job_bad", "job_01KRK1V46BXS73CSNK2VR35NPI", "JOB_01KRK1V46BXS73CSNK2VR35NPJ",
                 "job_01KRK1V46BXS73CSNK2VR35NPJ0", "job01KRK1V46BXS73CSNK2VR35NPJ",
                 "_01KRK1V46BXS73CSNK2VR35NPJ", "job__01KRK1V46BXS73CSNK2VR35NPJ",
-                "job_01krk1v46bxs73csnk2vr35npj", "job_01KRK1V46BXS73CSNK2VR35NP%C3%84"):
+                "job_01krk1v46bxs73csnk2vr35npj", "job_01KRK1V46BXS73CSNK2VR35NP%C3%84", ACTIVE + "-x"):
         got = box.api("POST", f"/conversations/{job}/continue", bad)
         check(f"2. 400 malformed id {job}", got.status == 400 and got.error == "invalid job id", got.body)
     for text in (bad, "[]", '"x"', "{", '{"prompt":"x"} y', "", b'{"prompt":"\xff"}', "null"):
@@ -1053,7 +1065,7 @@ def test_stop(binary):
     held = Raw(box)
     held.send(ACTIVE, "held")
     box.control("GET", "/wait_requests?path=/continue&count=1")
-    box.set("/faults", {"path": "/agents", "fault": "trickle", "delay_ms": 3000})
+    box.set("/faults", {"path": "/agents", "fault": "trickle", "delay_ms": 60000})
     trickled = Raw(box)
     trickled.socket.sendall((f"GET {API}/agents HTTP/1.1\r\nHost: x\r\n"
                              f"Authorization: Bearer {box.good}\r\n\r\n").encode())
@@ -1065,10 +1077,17 @@ def test_stop(binary):
     check("at once", time.monotonic() - began < WAIT / 2)
 
 
+def give_up(*_):
+    print("Bail out! It takes too long.")
+    sys.exit(1)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: selftest.py BINARY")
     binary = os.path.abspath(sys.argv[1])
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LIMIT)
     test_start(binary)
     box = Sandbox(binary)
     for test in (test_transport, test_order, test_continue, test_curl, test_policies, test_lists,
