@@ -37,7 +37,6 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 BRIDGE_O := $(call obj,$(BRIDGE_C))
-BASE_O   := $(call obj,$(wildcard bridge/base/*.c))
 
 .PHONY: all
 all: $(B)/nairi-bridge $(B)/nairi-sandbox ## build the program and the sandbox
@@ -45,7 +44,7 @@ all: $(B)/nairi-bridge $(B)/nairi-sandbox ## build the program and the sandbox
 $(B)/nairi-bridge: $(call obj,bridge/main.c) $(BRIDGE_O)
 	$(call say,LINK,$@) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-$(B)/nairi-sandbox: $(call obj,$(SANDBOX_C)) $(BASE_O)
+$(B)/nairi-sandbox: $(call obj,$(SANDBOX_C))
 	$(call say,LINK,$@) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(B)/obj/%.o: %.c | $(B)/gen/migrations.h

@@ -21,7 +21,7 @@
 #include "bridge/intake/intake.h"
 
 /* A stop takes at most the sum of these. */
-#define HTTP_STOP_MS     10000
+#define HTTP_STOP_MS     2000
 #define DISPATCH_STOP_MS 8000
 #define STORE_STOP_MS    5000
 
@@ -463,10 +463,11 @@ static void stop(struct daemon *d)
 	http_server_quiesce(d->http);
 	deliver_close(d->deliver);
 	dispatcher_stop(d->dispatcher, DISPATCH_STOP_MS);
+	/* Before the servers: a request is answered by what became of it in the store, never by a deadline. */
+	committer_stop(d->committer, STORE_STOP_MS);
 	http_server_stop(d->http, HTTP_STOP_MS);
 	if (d->admin_http != NULL)
-		http_server_stop(d->admin_http, 1000);
-	committer_stop(d->committer, STORE_STOP_MS);
+		http_server_stop(d->admin_http, HTTP_STOP_MS);
 }
 
 static void release(struct daemon *d)

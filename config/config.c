@@ -161,8 +161,11 @@ static void read_text(struct config_reader *reader)
 	CLEANUP(reader_document_free_at) struct reader_document *document = NULL;
 	const struct config_node *root = reader_tree(reader, &document);
 
-	if (root == NULL)
+	if (root == NULL) {
+		if (reader->problems->errors == 0)
+			(void)out_of_memory(reader);
 		return;
+	}
 	table_read(reader, root, &(struct table_part){ &config_top, reader->config }, 1);
 	checks_listen(reader, root);
 	checks_run(reader, root);
@@ -171,37 +174,43 @@ static void read_text(struct config_reader *reader)
 			       "no sources: nothing will be received");
 }
 
+static void free_memory(struct config_memory *memory)
+{
+	if (memory == NULL)
+		return;
+	secrets_free_all(memory);
+	arena_free(memory->arena);
+	free(memory);
+}
+
+DEFINE_CLEANUP(struct config_memory, free_memory);
+
 /* Reads reader->text into a new config; the reader's own memory ends here. */
 static int build_config(struct config_reader *reader, const char *name, struct config **ret)
 {
 	CLEANUP(arena_free_at) struct arena *scratch = arena_new(MAX_SCRATCH_MEMORY);
-	struct config_memory *memory = calloc(1, sizeof(*memory));
+	CLEANUP(free_memory_at) struct config_memory *memory = calloc(1, sizeof(*memory));
 
-	if (memory != NULL)
-		memory->arena = arena_new(MAX_CONFIG_MEMORY);
-	if (scratch == NULL || memory == NULL || memory->arena == NULL) {
-		free(memory);
+	if (scratch == NULL || memory == NULL)
 		return out_of_memory(reader);
-	}
+	memory->arena = arena_new(MAX_CONFIG_MEMORY);
+	if (memory->arena == NULL)
+		return out_of_memory(reader);
 	reader->scratch = scratch;
 	reader->arena = memory->arena;
 	reader->memory = memory;
 	reader->config = arena_alloc(memory->arena, sizeof(*reader->config));
-	if (reader->config == NULL) {
-		arena_free(memory->arena);
-		free(memory);
+	if (reader->config == NULL)
 		return out_of_memory(reader);
-	}
 	reader->config->memory = memory;
 	reader->config->file = arena_strdup(memory->arena, name);
 	read_text(reader);
 	if (arena_failed(memory->arena) || arena_failed(scratch))
 		(void)out_of_memory(reader);
-	if (reader->problems->errors > 0) {
-		config_free(reader->config);
+	if (reader->problems->errors > 0)
 		return -1;
-	}
 	*ret = reader->config;
+	memory = NULL; /* the config's now */
 	return 0;
 }
 
@@ -296,10 +305,6 @@ int config_load(const char *file, const struct source_type *const *types, size_t
 
 void config_free(struct config *config)
 {
-	if (config == NULL)
-		return;
-	struct config_memory *memory = config->memory;
-	secrets_free_all(memory);
-	arena_free(memory->arena); /* the config itself is in there */
-	free(memory);
+	if (config != NULL)
+		free_memory(config->memory); /* the config itself is in there */
 }

@@ -93,8 +93,10 @@ void links_read(struct config_reader *reader, const struct config_node *node, vo
 		return;
 	}
 	struct link_config *links = config_alloc(reader, (node->count + 1) * sizeof(*links));
-	if (links == NULL || threads == NULL)
+	if (links == NULL || threads == NULL) {
+		config_problem(reader, PROBLEM_ERROR, node, "out of memory");
 		return;
+	}
 	size_t count = 0;
 	for (size_t i = 0; i < node->count; i++) {
 		if (link_read(reader, node->items[i], threads, &links[count]))

@@ -91,6 +91,39 @@ struct config_mark reader_mark(yaml_mark_t mark)
 	return (struct config_mark){ (int)mark.line + 1, (int)mark.column + 1 };
 }
 
+struct cursor {
+	size_t at;
+	struct config_mark mark;
+};
+
+static void advance_to(const struct config_reader *reader, struct cursor *cursor,
+		       struct config_mark to)
+{
+	while (cursor->at < reader->len &&
+	       (cursor->mark.line < to.line || cursor->mark.column < to.column)) {
+		size_t end = line_break(reader->text, reader->len, cursor->at);
+		if (end > 0) {
+			if (cursor->mark.line >= to.line)
+				return;
+			cursor->mark = (struct config_mark){ cursor->mark.line + 1, 1 };
+			cursor->at += end;
+			continue;
+		}
+		uint32_t point = 0;
+		cursor->at +=
+			utf8_next(reader->text + cursor->at, reader->len - cursor->at, &point);
+		cursor->mark.column++;
+	}
+}
+
+static bool is_tab(const struct config_reader *reader, struct config_mark mark)
+{
+	struct cursor cursor = { 0, { 1, 1 } };
+
+	advance_to(reader, &cursor, mark);
+	return cursor.at < reader->len && reader->text[cursor.at] == '\t';
+}
+
 /* libyaml's words, at its problem mark (its context mark is often far off), with a hint where we
  * know one. */
 static void report_syntax(struct config_reader *reader, const yaml_parser_t *parser)
@@ -99,10 +132,12 @@ static void report_syntax(struct config_reader *reader, const yaml_parser_t *par
 	const char *hint = "";
 	char text[240];
 
-	/* Here the problem alone says nothing: "found duplicate anchor" is the context. */
+	/* Here the problem alone says nothing: what it is stands in the context. */
 	if (strcmp(problem, "second occurrence") == 0)
 		problem = "found duplicate anchor";
-
+	else if (strstr(problem, "cannot start any token") != NULL &&
+		 is_tab(reader, reader_mark(parser->problem_mark)))
+		problem = "found a tab character; indentation must be spaces";
 	if (strstr(problem, "mapping values are not allowed") != NULL ||
 	    strstr(problem, "',' or '}'") != NULL ||
 	    strstr(problem, "cannot start any token") != NULL)
@@ -136,7 +171,7 @@ static bool check_single(struct config_reader *reader, yaml_parser_t *parser)
 
 struct census {
 	unsigned depth;
-	size_t nodes, anchors;
+	size_t anchors;
 };
 
 /* Counts one event; what is beyond a limit, or NULL. */
@@ -163,14 +198,11 @@ static const char *count_event(struct census *census, const yaml_event_t *event)
 	default:
 		return NULL;
 	}
-	census->nodes++;
 	census->anchors += anchor != NULL;
 	if (census->depth > READER_MAX_DEPTH)
 		return READER_TOO_DEEP;
 	if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT)
 		census->depth++;
-	if (census->nodes > READER_MAX_VISITS)
-		return READER_TOO_MANY;
 	return census->anchors > MAX_ANCHORS ? "too many anchors" : NULL;
 }
 
@@ -229,31 +261,6 @@ static struct reader_document *load_document(struct config_reader *reader)
 
 /* --- " #" after a plain scalar --- */
 
-struct cursor {
-	size_t at;
-	struct config_mark mark;
-};
-
-static void advance_to(const struct config_reader *reader, struct cursor *cursor,
-		       struct config_mark to)
-{
-	while (cursor->at < reader->len &&
-	       (cursor->mark.line < to.line || cursor->mark.column < to.column)) {
-		size_t end = line_break(reader->text, reader->len, cursor->at);
-		if (end > 0) {
-			if (cursor->mark.line >= to.line)
-				return;
-			cursor->mark = (struct config_mark){ cursor->mark.line + 1, 1 };
-			cursor->at += end;
-			continue;
-		}
-		uint32_t point = 0;
-		cursor->at +=
-			utf8_next(reader->text + cursor->at, reader->len - cursor->at, &point);
-		cursor->mark.column++;
-	}
-}
-
 static bool starts_before(struct config_mark a, struct config_mark b)
 {
 	return a.line < b.line || (a.line == b.line && a.column < b.column);
@@ -309,12 +316,8 @@ const struct config_node *reader_tree(struct config_reader *reader,
 	}
 	warn_about_cuts(reader, &document->yaml);
 	const struct config_node *root = tree_build(reader, &document->yaml);
-	if (root == NULL) {
-		if (reader->problems->errors == 0)
-			problems_add(reader, PROBLEM_ERROR, (struct config_mark){ 1, 1 }, NULL,
-				     "too large");
+	if (root == NULL)
 		return NULL;
-	}
 	if (root->kind != NODE_MAPPING) {
 		config_problem(reader, PROBLEM_ERROR, root, "expected a mapping of settings");
 		return NULL;

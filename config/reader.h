@@ -19,7 +19,6 @@
 #define READER_MAX_DEPTH  32
 #define READER_MAX_VISITS 100000 /* nodes, counted again at every alias: stops alias bombs */
 #define READER_TOO_DEEP   "nested too deeply (or an alias that contains itself)"
-#define READER_TOO_MANY   "too many values (aliases count every time)"
 #define READER_MAX_SCALAR (256U * 1024U) /* bytes of one value after expansion */
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAPPING };

@@ -255,6 +255,8 @@ static const struct secret *keep(struct config_reader *reader, const struct conf
 				      .placeholder = placeholder,
 				      .next = reader->memory->secrets };
 	reader->memory->secrets = kept;
+	if (kept->secret == NULL)
+		config_problem(reader, PROBLEM_ERROR, node, "out of memory");
 	return kept->secret;
 }
 

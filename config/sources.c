@@ -333,8 +333,10 @@ void sources_read(struct config_reader *reader, const struct config_node *node, 
 		return;
 	}
 	struct source_config *sources = config_alloc(reader, (node->count + 1) * sizeof(*sources));
-	if (sources == NULL || paths == NULL)
+	if (sources == NULL || paths == NULL) {
+		config_problem(reader, PROBLEM_ERROR, node, "out of memory");
 		return;
+	}
 	size_t count = 0;
 	for (size_t i = 0; i < node->count; i++) {
 		const struct node_member *member = &node->members[i];

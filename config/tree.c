@@ -107,8 +107,13 @@ static const struct config_node *build_mapping(struct config_reader *reader, yam
 	node->members = members;
 	for (size_t i = 0; i < count; i++) {
 		struct place place = { .parent = node, .depth = depth };
+		size_t errors = reader->problems->errors;
 		struct node_member member;
 		member.key = build_key(reader, yaml, start[i].key, &place, seen);
+		/* A key that is wrong was reported and is left out; without memory nothing may be.
+		 */
+		if (member.key == NULL && reader->problems->errors == errors)
+			return NULL;
 		if (member.key == NULL)
 			continue;
 		place.name = member.key->text;
@@ -142,7 +147,7 @@ static const struct config_node *build(struct config_reader *reader, yaml_docume
 		return NULL;
 	}
 	if (++reader->visits > READER_MAX_VISITS) {
-		report(reader, yaml_node, READER_TOO_MANY);
+		report(reader, yaml_node, "too many values (aliases count every time)");
 		return NULL;
 	}
 	if (has_foreign_tag(yaml_node)) {

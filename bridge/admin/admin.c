@@ -67,8 +67,8 @@ static bool is_configured_host(struct admin *admin, const char *host)
 }
 
 /*
- * A page on the web can make a browser call us under a name of its own that it points at our address (DNS rebinding).
- * What it cannot do is call us by address, or by a name that is ours.
+ * A page on the web can make a browser call us under a name of its own that it points at our address (DNS
+ * rebinding). What it cannot do is call us by address, or by a name that is ours.
  */
 static int check_host(struct admin *admin, const struct http_request *head, struct error *err)
 {
@@ -160,7 +160,8 @@ static bool is_member(const char *name, const char *const *members)
 	return false;
 }
 
-static int read_body(const struct admin_route *route, const struct http_request *request, cJSON **ret, struct error *err)
+static int read_body(const struct admin_route *route, const struct http_request *request, cJSON **ret,
+		     struct error *err)
 {
 	const cJSON *member;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of this room share. A request is taken apart once (route.c, params.c) and given to one function
- * (links.c, deliveries.c, …), which answers it, or fails with the error that is the answer.
+ * What the files of this room share. A request is taken apart once (route.c, params.c) and given to one
+ * function (links.c, deliveries.c, …), which answers it, or fails with the error that is the answer.
  */
 #ifndef BRIDGE_ADMIN_ADMIN_PRIVATE_H
 #define BRIDGE_ADMIN_ADMIN_PRIVATE_H
@@ -42,7 +42,10 @@ struct admin_route {
 	int (*run)(struct admin_call *call, struct error *err);
 };
 
-/* ERR_NOT_FOUND; ERR_METHOD, with *ret_allow set. *ret_segment: the variable segment within path, raw; NULL: none. */
+/*
+ * ERR_NOT_FOUND; ERR_METHOD, with *ret_allow set. *ret_segment: the variable segment within path, raw; NULL:
+ * none.
+ */
 int route_find(const char *path, const char *method, const struct admin_route **ret, const char **ret_segment,
 	       const char **ret_allow, struct error *err) MUST_CHECK;
 
@@ -53,8 +56,8 @@ int admin_answer(struct admin_call *call, int status, struct strbuf *body, struc
 void admin_refuse_commit(struct exchange *x, const char *what, const struct error *err);
 
 /*
- * A thread as somebody typed or pasted it. URLs need a configured source; a plain key only its form, so that what an
- * earlier configuration left can still be asked for and removed.
+ * A thread as somebody typed or pasted it. URLs need a configured source; a plain key only its form, so that
+ * what an earlier configuration left can still be asked for and removed.
  */
 int admin_thread(struct admin_call *call, const char *text, const char **ret, struct error *err) MUST_CHECK;
 

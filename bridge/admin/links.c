@@ -80,8 +80,9 @@ static void put_if_wanted(void *ctx, const struct link_row *row)
 }
 
 /*
- * The store's look-up gives the job only, its listing the whole row, in order of bytes, after a given key. No key can stand
- * between a thread and the same thread with its last byte one less and a byte 0xFF, since keys are UTF-8.
+ * The store's look-up gives the job only, its listing the whole row, in order of bytes, after a given key. No
+ * key can stand between a thread and the same thread with its last byte one less and a byte 0xFF, since keys
+ * are UTF-8.
  */
 static const char *just_before(struct arena *arena, const char *thread)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Percent-encoding and query strings (RFC 3986 section 2.1; application/x-www-form-urlencoded). Pure; any thread. */
+/*
+ * Percent-encoding and query strings (RFC 3986 section 2.1; application/x-www-form-urlencoded). Pure; any
+ * thread.
+ */
 #ifndef BRIDGE_ADMIN_PARAMS_H
 #define BRIDGE_ADMIN_PARAMS_H
 
@@ -20,13 +23,15 @@ struct params {
 };
 
 /*
- * Decodes text[0..len) into the arena. plus: '+' is a space, as in queries. ERR_INVALID: a broken escape, an encoded NUL,
- * not UTF-8.
+ * Decodes text[0..len) into the arena. plus: '+' is a space, as in queries. ERR_INVALID: a broken escape, an
+ * encoded NUL, not UTF-8.
  */
 int params_decode(const char *text, size_t len, bool plus, struct arena *arena, const char **ret,
 		  struct error *err) MUST_CHECK;
 
-/* Reads a query (without '?'); allowed is NULL-terminated, NULL: none. ERR_INVALID: unknown or repeated names. */
+/*
+ * Reads a query (without '?'); allowed is NULL-terminated, NULL: none. ERR_INVALID: unknown or repeated names.
+ */
 int params_read(const char *query, const char *const *allowed, struct arena *arena, struct params *ret,
 		struct error *err) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running a stored delivery again: a new message with the text of its newest one, to whatever job its thread is linked to by
- * now. All of it is decided inside the transaction that keeps the new message.
+ * Running a stored delivery again: a new message with the text of its newest one, to whatever job its thread is
+ * linked to by now. All of it is decided inside the transaction that keeps the new message.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "bridge/admin/admin_private.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/intake/policy.h"
 
 #define REPLAY_ARENA ((size_t)8 * 1024 * 1024)
 #define REASON_MAX   240
@@ -87,8 +88,8 @@ static int find_newest(struct replay *replay, struct store *store, struct error 
 }
 
 /*
- * Of what was ignored, only what an operator can have put right since may run: a missing link, a busy hour. Whose author may
- * not speak, or took the words back, stays unheard.
+ * Of what was ignored, only what an operator can have put right since may run: a missing link, a busy hour.
+ * Whose author may not speak, or took the words back, stays unheard.
  */
 static bool is_curable(const struct message_row *row)
 {
@@ -143,15 +144,40 @@ static int retag(struct replay *replay, struct error *err)
 	return replay->row.prompt != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
+/*
+ * What was ignored for want of a link was never asked about at the forge. Its author may speak if the
+ * configuration names them; else the forge is asked now, since what the payload said of them is not kept.
+ */
+static bool needs_vetting(const struct replay *replay, const struct source *source)
+{
+	const struct message_row *row = &replay->row;
+	const struct event event = {
+		.kind = EVENT_MESSAGE, .text = row->prompt, .author = { .login = row->author, .id = row->author_id },
+	};
+	const char *reason = NULL;
+
+	return row->state == MESSAGE_IGNORED && source != NULL && source_can_ask(source) &&
+	       policy_decide(source->config, &event, NULL, true, &reason) != POLICY_FORWARD;
+}
+
+static enum message_state first_state(const struct replay *replay)
+{
+	CLEANUP(settings_drop_at) struct settings *settings = settings_get(replay->admin->options.settings);
+	const struct source *source = settings_source_by_name(settings, replay->row.source);
+
+	return needs_vetting(replay, source) ? MESSAGE_VETTING : MESSAGE_QUEUED;
+}
+
 static int put_again(struct replay *replay, struct store *store, struct error *err)
 {
 	struct message_row *row = &replay->row;
+	enum message_state state = first_state(replay);
 
 	if (retag(replay, err) != 0)
 		return -1;
 	row->id = replay->message_id;
 	row->job_id = replay->job_id;
-	row->state = MESSAGE_QUEUED;
+	row->state = state;
 	row->attempts = 0;
 	row->due_ms = 0;
 	row->created_ms = replay->now_ms;
@@ -207,8 +233,8 @@ static void replay_done(struct commit_item *item, const struct error *err)
 		log_event(LOG_INFO, "delivery.queued", NULL, LOG_STR("source", replay->row.source),
 			  LOG_STR("delivery_id", replay->delivery_id), LOG_STR("thread", replay->row.thread),
 			  LOG_STR("job_id", replay->job_id), LOG_STR("reason", "a replay"));
-		answer_queued(replay);
 		deliver_add(replay->admin->options.deliver, &replay->row);
+		answer_queued(replay);
 	}
 	replay_free(replay);
 }

@@ -9,12 +9,14 @@ static const char *const wait_query[] = { "wait", NULL };
 static const char *const link_members[] = { "job_id", NULL };
 static const char *const continue_members[] = { "job_id", "thread", "prompt", NULL };
 
+#define LINK_METHODS "GET, HEAD, PUT, DELETE"
+
 static const struct admin_route routes[] = {
 	{ "/api/v1/status", "GET", "GET, HEAD", NULL, NULL, status_get },
 	{ "/api/v1/links", "GET", "GET, HEAD", page_query, NULL, links_list },
-	{ "/api/v1/links/*", "GET", "GET, HEAD, PUT, DELETE", NULL, NULL, links_get },
-	{ "/api/v1/links/*", "PUT", "GET, HEAD, PUT, DELETE", NULL, link_members, links_put },
-	{ "/api/v1/links/*", "DELETE", "GET, HEAD, PUT, DELETE", NULL, NULL, links_delete },
+	{ "/api/v1/links/*", "GET", LINK_METHODS, NULL, NULL, links_get },
+	{ "/api/v1/links/*", "PUT", LINK_METHODS, NULL, link_members, links_put },
+	{ "/api/v1/links/*", "DELETE", LINK_METHODS, NULL, NULL, links_delete },
 	{ "/api/v1/deliveries", "GET", "GET, HEAD", ledger_query, NULL, deliveries_list },
 	{ "/api/v1/deliveries/*", "GET", "GET, HEAD", NULL, NULL, delivery_get },
 	{ "/api/v1/deliveries/*/replay", "POST", "POST", NULL, NULL, replay_post },

@@ -13,8 +13,8 @@
 struct client;
 
 /*
- * Reads the configuration to know where the daemon is and by which token. NULL: it was said on standard error why not (all
- * problems of the configuration).
+ * Reads the configuration to know where the daemon is and by which token. NULL: it was said on standard error
+ * why not (all problems of the configuration).
  */
 struct client *client_open(const char *config_file);
 void client_close(struct client *client); /* takes NULL */
@@ -27,8 +27,8 @@ struct client_answer {
 void client_answer_release(struct client_answer *answer);
 
 /*
- * One call. body: JSON or NULL. Returns 0 with an answer of any status, or -1: it was said on standard error that there is
- * none, and why.
+ * One call. body: JSON or NULL. Returns 0 with an answer of any status, or -1: it was said on standard error
+ * that there is none, and why.
  */
 int client_call(struct client *client, const char *method, const char *path, const char *body, long timeout_s,
 		struct client_answer *ret) MUST_CHECK;

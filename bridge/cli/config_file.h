@@ -10,7 +10,10 @@
 /* The types of all handlers into types; returns how many. */
 size_t config_file_types(const struct source_type *types[CONFIG_FILE_TYPES]);
 
-/* New (config_free), or NULL: all problems were printed on standard error. warnings: print them too when it is good. */
+/*
+ * New (config_free), or NULL: all problems were printed on standard error. warnings: print them too when it is
+ * good.
+ */
 struct config *config_file_load(const char *file, bool warnings);
 
 #endif

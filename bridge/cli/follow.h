@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is new in the ledger between two looks. Ids order by the moment of receipt, but a delivery is kept a little later, and
- * its state changes after that; so each look begins some time before the newest one seen, and what was shown is remembered.
- * Pure; one thread.
+ * What is new in the ledger between two looks. Ids order by the moment of receipt, but a delivery is kept a
+ * little later, and its state changes after that; so each look begins some time before the newest one seen, and
+ * what was shown is remembered. Pure; one thread.
  */
 #ifndef BRIDGE_CLI_FOLLOW_H
 #define BRIDGE_CLI_FOLLOW_H

@@ -24,7 +24,10 @@ static void add_rows(struct rows *rows, const struct verb_option *options)
 		rows->items[rows->count++] = &options[i];
 }
 
-/* leading: "+" ends at the first operand, "" takes options anywhere; ":" tells a missing argument from an unknown option. */
+/*
+ * leading: "+" ends at the first operand, "" takes options anywhere; ":" tells a missing argument from an
+ * unknown option.
+ */
 static void compile_rows(struct rows *rows, const char *leading)
 {
 	size_t used = strlen(leading);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text for a terminal. What comes from outside loses its control, bidi and invisible characters, so that it can neither colour
- * nor turn around what stands beside it.
+ * Text for a terminal. What comes from outside loses its control, bidi and invisible characters, so that it can
+ * neither colour nor turn around what stands beside it.
  */
 #ifndef BRIDGE_CLI_PRINT_H
 #define BRIDGE_CLI_PRINT_H

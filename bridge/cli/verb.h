@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line: a table a verb, from which come the parser, `help`, `--help`, and the test that the man page names every
- * option. A verb runs once, in the only thread there is (but `serve`, which starts the daemon's).
+ * The command line: a table a verb, from which come the parser, `help`, `--help`, and the test that the man
+ * page names every option. A verb runs once, in the only thread there is (but `serve`, which starts the
+ * daemon's).
  */
 #ifndef BRIDGE_CLI_VERB_H
 #define BRIDGE_CLI_VERB_H
@@ -55,8 +56,8 @@ extern const struct verb_option verb_listing[];
 const char *verb_value(const struct verb_call *call, const char *name);
 
 /*
- * The options before the verb: fills config_file and json. Returns -1 with *ret_at, the index of the verb in argv; else the exit
- * status (help was asked for, or misused: said on the right stream).
+ * The options before the verb: fills config_file and json. Returns -1 with *ret_at, the index of the verb in
+ * argv; else the exit status (help was asked for, or misused: said on the right stream).
  */
 int verb_parse_globals(int argc, char **argv, struct verb_call *call, int *ret_at);
 /* The verb's own: argv[0] is its name. Returns -1: run it; else the exit status. */

@@ -55,12 +55,13 @@ static void note_job(struct circuit *circuit, const char *job_id)
 		circuit->jobs[circuit->job_count++] = hash;
 }
 
-bool circuit_failure(struct circuit *circuit, const char *job_id, int64_t now_ms)
+bool circuit_failure(struct circuit *circuit, const char *job_id, bool probe, int64_t now_ms)
 {
 	if (circuit->state == CIRCUIT_KEY)
 		return false;
 	if (circuit->state == CIRCUIT_UNREACHABLE) {
-		schedule_probe(circuit, now_ms);
+		if (probe)
+			schedule_probe(circuit, now_ms);
 		return false;
 	}
 	circuit->failures++;
@@ -72,10 +73,12 @@ bool circuit_failure(struct circuit *circuit, const char *job_id, int64_t now_ms
 	return true;
 }
 
-bool circuit_key_refused(struct circuit *circuit, int64_t now_ms)
+bool circuit_key_refused(struct circuit *circuit, bool probe, int64_t now_ms)
 {
 	bool changed = circuit->state != CIRCUIT_KEY;
 
+	if (!changed && !probe)
+		return false;
 	if (changed)
 		circuit->opened = 0;
 	circuit->state = CIRCUIT_KEY;

@@ -34,8 +34,9 @@ bool circuit_allows(const struct circuit *circuit, int64_t now_ms);
 
 /* Each returns whether the state changed. */
 bool circuit_success(struct circuit *circuit);
-bool circuit_failure(struct circuit *circuit, const char *job_id, int64_t now_ms);
-bool circuit_key_refused(struct circuit *circuit, int64_t now_ms);
+/* probe: it was the one that was let through. Calls that were under way when the circuit opened tell nothing new. */
+bool circuit_failure(struct circuit *circuit, const char *job_id, bool probe, int64_t now_ms);
+bool circuit_key_refused(struct circuit *circuit, bool probe, int64_t now_ms);
 
 /* The moment at which the circuit wants attention; INT64_MAX: none. */
 int64_t circuit_next(const struct circuit *circuit);

@@ -148,7 +148,7 @@ static void probe_done(struct commit_item *item, const struct error *err)
 	(void)err;
 	deliver->circuit.probing = false;
 	if (!probe->works) {
-		(void)circuit_key_refused(&deliver->circuit, clock_mono_ms());
+		(void)circuit_key_refused(&deliver->circuit, true, clock_mono_ms());
 	} else if (circuit_success(&deliver->circuit)) {
 		log_event(LOG_INFO, "circuit.closed", "the API takes our key again", LOG_STR("reason", NULL));
 	}

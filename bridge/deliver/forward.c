@@ -295,12 +295,12 @@ static void feed_circuit(struct flight *flight)
 	if (flight->attempt_call == NULL || flight->waiting->state == MESSAGE_VETTING || flight->call.cancelled)
 		return;
 	if (verdict->meaning == NAIRI_KEY) {
-		if (circuit_key_refused(circuit, now))
+		if (circuit_key_refused(circuit, false, now))
 			log_event(LOG_ERROR, "circuit.opened",
 				  "Nairi refuses our API key; everything is kept queued. Check nairi.api_key, then send SIGHUP",
 				  LOG_INT("upstream_status", verdict->status), LOG_STR("error", verdict->error));
 	} else if (verdict->unreachable) {
-		if (circuit_failure(circuit, flight->lane->job_id, now))
+		if (circuit_failure(circuit, flight->lane->job_id, flight->probe, now))
 			log_event(LOG_WARN, "circuit.opened", "calls fail for several jobs; one message at a time tries",
 				  LOG_STR("reason", verdict->reason));
 	} else if (circuit_success(circuit)) {

@@ -94,7 +94,7 @@ struct head_check {
 	struct exchange *x;
 	size_t bytes;
 	unsigned lengths, codings, hosts;
-	bool odd_coding, has_nul;
+	bool odd_coding;
 };
 
 static enum MHD_Result collect_header(void *ctx, enum MHD_ValueKind kind, const char *key, size_t key_len,
@@ -107,8 +107,6 @@ static enum MHD_Result collect_header(void *ctx, enum MHD_ValueKind kind, const 
 	if (value == NULL)
 		value = "";
 	check->bytes += key_len + value_len;
-	if (strlen(value) != value_len || strlen(key) != key_len)
-		check->has_nul = true;
 	if (x->header_count < HEADERS_MAX)
 		x->headers[x->header_count] = (struct http_header){ .name = key, .value = value };
 	x->header_count++;
@@ -144,8 +142,6 @@ static bool is_ambiguous(struct exchange *x, const struct head_check *check, con
 		problem = "Host is repeated";
 	else if (check->hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0)
 		problem = "Host is missing";
-	else if (check->has_nul)
-		problem = "NUL in a header";
 	if (problem == NULL)
 		return false;
 	refuse(x, 400, ERR_INVALID, problem);

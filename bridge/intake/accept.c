@@ -319,7 +319,8 @@ static void answer(struct accept *accept)
 	default:
 		break;
 	}
-	for (size_t i = 0; accept->wait_ms > 0 && i < accept->count; i++) {
+	bool wait = accept->wait_ms > 0 && !atomic_load(&intake->draining);
+	for (size_t i = 0; wait && i < accept->count; i++) {
 		if (accept->candidates[i].queued &&
 		    waiters_add(intake->waiters, accept->candidates[i].message_id, accept->id, accept->preference, x,
 				clock_mono_ms() + accept->wait_ms))

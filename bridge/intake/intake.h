@@ -30,7 +30,7 @@ void intake_request(void *intake, struct exchange *x, const struct http_request 
 /* /healthz and /readyz, which stand on both listeners. True: it was one of them, and is answered. */
 bool intake_health(struct intake *intake, struct exchange *x, const struct http_request *request);
 
-/* From here on deliveries are refused with 503. Any thread. */
+/* From here on deliveries are refused with 503, and nobody waits for an outcome any longer. Any thread. */
 void intake_drain(struct intake *intake);
 
 /* An outcome, from the delivering half; and the moment for those who waited too long. Committer's thread. */

@@ -69,6 +69,8 @@ bool waiters_add(struct waiters *waiters, const char *message_id, const char *de
 		 struct exchange *x, int64_t until_ms) MUST_CHECK;
 void waiters_finish(struct waiters *waiters, const struct outcome *outcome);
 int64_t waiters_tick(struct waiters *waiters, int64_t now_ms);
+/* Nobody waits any longer: each is told what is true, that it is kept. */
+void waiters_end(struct waiters *waiters);
 
 /* answers.c: the bodies of design 2.4 */
 void answer_queued(struct exchange *x, const char *delivery_id, const char *preference);

@@ -38,6 +38,7 @@ void intake_free(struct intake *intake)
 void intake_drain(struct intake *intake)
 {
 	atomic_store(&intake->draining, true);
+	committer_wake(intake->options.committer);
 }
 
 void intake_on_final(void *ctx, const struct outcome *outcome)
@@ -49,6 +50,8 @@ void intake_on_final(void *ctx, const struct outcome *outcome)
 
 int64_t intake_tick(struct intake *intake, int64_t now_mono_ms)
 {
+	if (atomic_load(&intake->draining))
+		waiters_end(intake->waiters);
 	return waiters_tick(intake->waiters, now_mono_ms);
 }
 

@@ -82,6 +82,11 @@ void waiters_finish(struct waiters *waiters, const struct outcome *outcome)
 	waiter->exchange = NULL;
 }
 
+void waiters_end(struct waiters *waiters)
+{
+	(void)waiters_tick(waiters, INT64_MAX);
+}
+
 int64_t waiters_tick(struct waiters *waiters, int64_t now_ms)
 {
 	for (struct waiter *waiter; (waiter = heap_pop(&waiters->deadlines, now_ms)) != NULL;) {

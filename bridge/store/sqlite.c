@@ -51,7 +51,6 @@ static void rollback(struct store *base)
 	if (sqlite3_get_autocommit(store->db) == 0)
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	store->in_transaction = false;
-	store->ranked_last = -1;
 	sqlite_totals_restore(store);
 	sqlite_runs_restore(store->runs);
 }
@@ -76,7 +75,7 @@ static int commit(struct store *base, struct error *err)
 
 static int ping(struct store *base, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_PING, &call, err) != 0)
 		return -1;
@@ -86,7 +85,7 @@ static int ping(struct store *base, struct error *err)
 static int recover(struct sqlite_store *store, enum sqlite_sql sql, int from, int to, int total_from, int total_to,
 		   struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, sql, &call, err) != 0)
 		return -1;
@@ -150,7 +149,7 @@ static int open_store(const char *path, enum store_mode mode, struct store **ret
 
 static int note_put(struct store *base, const char *name, const char *value, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_NOTE_PUT, &call, err) != 0)
 		return -1;
@@ -162,7 +161,7 @@ static int note_put(struct store *base, const char *name, const char *value, str
 static int note_get(struct store *base, const char *name, struct arena *arena, const char **ret, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_NOTE_GET, &call, err) != 0)
 		return -1;

@@ -9,9 +9,11 @@
  *   sqlite_states.c      states as the numbers that are stored
  *   sqlite_totals.c      counts and next sequence numbers
  *   sqlite_runs.c        which runs of deliveries may hold a key
+ *   sqlite_filter.c      the filters that say so
  *   sqlite_deliveries.c  deliveries, dedupe keys
  *   sqlite_links.c       links
  *   sqlite_messages.c    messages, attempts
+ *   sqlite_threads.c     how many messages of a thread
  *   sqlite_replies.c     replies
  *   sqlite_ledger.c      what readers ask
  *   sqlite_prune.c       removal of what is old

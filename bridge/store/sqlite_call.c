@@ -118,7 +118,7 @@ int64_t sqlite_call_number(const struct sqlite_call *call, int column)
 
 int sqlite_call_simple(struct sqlite_store *store, enum sqlite_sql name, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, name, &call, err) != 0)
 		return -1;

@@ -2,7 +2,7 @@
 /*
  * One execution of a named statement:
  *
- *	CLEANUP(sqlite_call_end) struct sqlite_call call;
+ *	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
  *	if (sqlite_call_begin(store, SQL_…, &call, err) != 0)
  *		return -1;
  *	sqlite_call_text(&call, 1, thread);

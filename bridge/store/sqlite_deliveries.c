@@ -8,7 +8,7 @@
 int sqlite_deliveries_put(struct store *base, const struct delivery_row *row, struct error *err)
 {
 	struct sqlite_store *store = sqlite_of(base);
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_DELIVERY_PUT, &call, err) != 0)
 		return -1;
@@ -60,7 +60,7 @@ static int take_id(struct sqlite_call *call, bool *ret_found, char ret_delivery_
 static int find_in_run(struct sqlite_store *store, int64_t run, const char *source, const char *key,
 		       bool *ret_found, char ret_delivery_id[ID_SIZE], struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_SEEN_FIND, &call, err) != 0)
 		return -1;
@@ -74,7 +74,7 @@ static int find_in_run(struct sqlite_store *store, int64_t run, const char *sour
 static int find_by_scan(struct sqlite_store *store, const char *source, const char *key, bool *ret_found,
 			char ret_delivery_id[ID_SIZE], struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_SEEN_FIND_ANY, &call, err) != 0)
 		return -1;
@@ -83,7 +83,7 @@ static int find_by_scan(struct sqlite_store *store, const char *source, const ch
 	return take_id(&call, ret_found, ret_delivery_id, err);
 }
 
-static int find_by_filter(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *source,
+static int find_by_filter(struct sqlite_store *store, const struct sqlite_filter_key *filter, const char *source,
 			  const char *key, bool *ret_found, char ret_delivery_id[ID_SIZE], struct error *err)
 {
 	int64_t run = INT64_MAX;
@@ -110,14 +110,14 @@ int sqlite_deliveries_seen_find(struct store *base, const char *source, const ch
 
 	if (store->runs == NULL)
 		return find_by_scan(store, source, key, ret_found, ret_delivery_id, err);
-	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_SEEN, source, key);
+	struct sqlite_filter_key filter = sqlite_filter_key(FILTER_SEEN, source, key);
 	return find_by_filter(store, &filter, source, key, ret_found, ret_delivery_id, err);
 }
 
 static int put_in_run(struct sqlite_store *store, int64_t run, const char *source, const char *key,
 		      const char *delivery_id, int64_t now_ms, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_SEEN_PUT, &call, err) != 0)
 		return -1;
@@ -133,7 +133,7 @@ int sqlite_deliveries_seen_put(struct store *base, const char *source, const cha
 			       int64_t now_ms, struct error *err)
 {
 	struct sqlite_store *store = sqlite_of(base);
-	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_SEEN, source, key);
+	struct sqlite_filter_key filter = sqlite_filter_key(FILTER_SEEN, source, key);
 	char first[ID_SIZE];
 	bool found = false;
 	int64_t run = 0;

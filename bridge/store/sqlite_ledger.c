@@ -64,7 +64,7 @@ int sqlite_ledger_each(struct store *base, const struct delivery_filter *filter,
 {
 	enum message_state state = MESSAGE_VETTING;
 	int number = 0;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (filter->state != NULL) {
 		if (!message_state_parse(filter->state, &state))
@@ -83,7 +83,7 @@ static int visit_attempts(struct sqlite_store *store, int64_t seq, const struct 
 			  struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_VISIT_ATTEMPTS, &call, err) != 0)
 		return -1;
@@ -110,7 +110,7 @@ static int visit_replies(struct sqlite_store *store, int64_t seq, const struct d
 {
 	bool row = false;
 	struct reply_row reply;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_VISIT_REPLIES, &call, err) != 0)
 		return -1;
@@ -144,7 +144,7 @@ static int visit_messages(struct sqlite_store *store, const char *id, const stru
 			  struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_VISIT_MESSAGES, &call, err) != 0)
 		return -1;
@@ -167,7 +167,7 @@ int sqlite_ledger_visit(struct store *base, const char *id, const struct deliver
 {
 	bool row = false;
 	struct delivery_row delivery;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_DELIVERY_GET, &call, err) != 0)
 		return -1;
@@ -187,7 +187,7 @@ int sqlite_ledger_visit(struct store *base, const char *id, const struct deliver
 static int ask_number(struct sqlite_store *store, enum sqlite_sql sql, int64_t *ret, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, sql, &call, err) != 0 || sqlite_call_step(&call, &row, err) != 0)
 		return -1;

@@ -15,7 +15,7 @@ int sqlite_links_find(struct store *base, const char *thread, bool *ret_found, c
 		      enum link_origin *ret_origin, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_LINK_FIND, &call, err) != 0)
 		return -1;
@@ -36,7 +36,7 @@ int sqlite_links_find(struct store *base, const char *thread, bool *ret_found, c
 
 int sqlite_links_put(struct store *base, const struct link_row *row, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_LINK_PUT, &call, err) != 0)
 		return -1;
@@ -50,7 +50,7 @@ int sqlite_links_put(struct store *base, const struct link_row *row, struct erro
 int sqlite_links_delete(struct store *base, const char *thread, bool *ret_found, struct error *err)
 {
 	struct sqlite_store *store = sqlite_of(base);
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_LINK_DELETE, &call, err) != 0)
 		return -1;
@@ -63,7 +63,7 @@ int sqlite_links_delete(struct store *base, const char *thread, bool *ret_found,
 
 int sqlite_links_forget_config(struct store *base, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET, &call, err) != 0)
 		return -1;
@@ -75,7 +75,7 @@ int sqlite_links_each(struct store *base, const char *after, int limit,
 		      void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_EACH, &call, err) != 0)
 		return -1;

@@ -88,14 +88,14 @@ static int refuse(int fd, struct error *err)
 			 "process %d writes to this store: stop it first, or use its admin socket", pid);
 }
 
-/* The pid is for the reader of an error text only: nothing depends on it. */
+/* For the reader of an error text only: nothing depends on it, so nothing is said when it cannot be written. */
 static void write_owner(int fd)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
-	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) != len)
-		(void)ftruncate(fd, 0);
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+		return;
 }
 
 /*

@@ -37,7 +37,7 @@ static void bind_message(struct sqlite_call *call, const struct message_row *row
 static int put_row(struct sqlite_store *store, const struct message_row *row, int64_t seq, int64_t run,
 		   int64_t rank, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_MESSAGE_PUT, &call, err) != 0)
 		return -1;
@@ -47,7 +47,7 @@ static int put_row(struct sqlite_store *store, const struct message_row *row, in
 
 static int put_prompt(struct sqlite_store *store, int64_t seq, const char *prompt, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PROMPT_PUT, &call, err) != 0)
 		return -1;
@@ -70,11 +70,11 @@ static int place_in_run(struct sqlite_store *store, const struct message_row *ro
 	if (sqlite_runs_current(store, row->created_ms, &run, err) != 0)
 		return -1;
 	if (counted) {
-		struct sqlite_runs_key key = sqlite_runs_key(RUNS_THREAD, "", row->thread);
+		struct sqlite_filter_key key = sqlite_filter_key(FILTER_THREAD, "", row->thread);
 		sqlite_runs_add(store->runs, &key);
 	}
 	if (row->object != NULL) {
-		struct sqlite_runs_key key = sqlite_runs_key(RUNS_OBJECT, row->source, row->object);
+		struct sqlite_filter_key key = sqlite_filter_key(FILTER_OBJECT, row->source, row->object);
 		sqlite_runs_add(store->runs, &key);
 	}
 	*ret_run = run;
@@ -103,7 +103,7 @@ static int explain_refusal(struct sqlite_store *store, const struct message_chan
 {
 	bool row = false;
 	enum message_state state = change->from;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_MESSAGE_STATE, &call, err) != 0)
 		return -1;
@@ -120,7 +120,7 @@ static int explain_refusal(struct sqlite_store *store, const struct message_chan
 
 static int move_row(struct sqlite_store *store, const struct message_change *change, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_MESSAGE_MOVE, &call, err) != 0)
 		return -1;
@@ -152,7 +152,7 @@ int sqlite_messages_move(struct store *base, const struct message_change *change
 
 static int touch(struct sqlite_store *store, int64_t seq, int64_t now_ms, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_MESSAGE_TOUCH, &call, err) != 0)
 		return -1;
@@ -163,7 +163,7 @@ static int touch(struct sqlite_store *store, int64_t seq, int64_t now_ms, struct
 
 static int set_prompt(struct sqlite_store *store, int64_t seq, const char *prompt, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PROMPT_SET, &call, err) != 0)
 		return -1;
@@ -232,7 +232,7 @@ int sqlite_messages_load(struct store *base, int64_t seq, struct arena *arena, s
 {
 	bool row = false;
 	struct message_row message;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_MESSAGE_LOAD, &call, err) != 0)
 		return -1;
@@ -272,7 +272,7 @@ static int find_object(struct sqlite_store *store, int64_t run, const char *sour
 		       bool *ret_found, int64_t *ret_seq, enum message_state *ret_state, struct error *err)
 {
 	int index = 1;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, run >= 0 ? SQL_MESSAGE_OF_OBJECT : SQL_MESSAGE_OF_OBJECT_ANY, &call, err) != 0)
 		return -1;
@@ -291,7 +291,7 @@ int sqlite_messages_of_object(struct store *base, const char *source, const char
 
 	if (store->runs == NULL)
 		return find_object(store, -1, source, object, ret_found, ret_seq, ret_state, err);
-	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_OBJECT, source, object);
+	struct sqlite_filter_key filter = sqlite_filter_key(FILTER_OBJECT, source, object);
 	while ((run = sqlite_runs_newest(store->runs, &filter, run)) >= 0) {
 		bool found = false;
 
@@ -310,7 +310,7 @@ int sqlite_messages_pending(struct store *base, void (*each)(void *ctx, const st
 			    struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_MESSAGES_PENDING, &call, err) != 0)
 		return -1;
@@ -338,7 +338,7 @@ int sqlite_messages_pending(struct store *base, void (*each)(void *ctx, const st
 
 int sqlite_messages_attempt_put(struct store *base, const struct attempt_row *row, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_ATTEMPT_PUT, &call, err) != 0)
 		return -1;

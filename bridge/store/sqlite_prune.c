@@ -23,7 +23,7 @@ static void found_release(struct found *found)
 static int find(struct sqlite_store *store, int64_t before_ms, int limit, struct found *found, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PRUNE_FIND, &call, err) != 0)
 		return -1;
@@ -41,7 +41,7 @@ static int find(struct sqlite_store *store, int64_t before_ms, int limit, struct
 
 static int delete_by_number(struct sqlite_store *store, enum sqlite_sql sql, int64_t number, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, sql, &call, err) != 0)
 		return -1;
@@ -53,7 +53,8 @@ static int delete_by_number(struct sqlite_store *store, enum sqlite_sql sql, int
  * The first row of a message or reply statement, if there is one. One at a time, in a statement of its own:
  * SQLite does not say what comes after a row that was deleted under a SELECT.
  */
-static int first_of(struct sqlite_call *call, bool *ret_row, int64_t *ret_seq, int64_t *ret_state, struct error *err)
+static int first_of(struct sqlite_call *call, bool *ret_row, int64_t *ret_seq, int64_t *ret_state,
+		    struct error *err)
 {
 	if (sqlite_call_step(call, ret_row, err) != 0)
 		return -1;
@@ -65,7 +66,7 @@ static int first_of(struct sqlite_call *call, bool *ret_row, int64_t *ret_seq, i
 static int first_reply(struct sqlite_store *store, int64_t message_seq, bool *ret_row, int64_t *ret_seq,
 		       int64_t *ret_state, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PRUNE_REPLIES, &call, err) != 0)
 		return -1;
@@ -76,7 +77,7 @@ static int first_reply(struct sqlite_store *store, int64_t message_seq, bool *re
 static int first_message(struct sqlite_store *store, const char *delivery_id, bool *ret_row, int64_t *ret_seq,
 			 int64_t *ret_state, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PRUNE_MESSAGES, &call, err) != 0)
 		return -1;
@@ -130,7 +131,7 @@ static int delete_messages(struct sqlite_store *store, const char *delivery_id, 
 
 static int delete_delivery(struct sqlite_store *store, const char *id, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (delete_messages(store, id, err) != 0)
 		return -1;
@@ -145,7 +146,7 @@ static int delete_delivery(struct sqlite_store *store, const char *id, struct er
 
 static int delete_seen(struct sqlite_store *store, int64_t run, int64_t before_ms, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_PRUNE_SEEN, &call, err) != 0)
 		return -1;
@@ -173,7 +174,8 @@ static int prune_seen(struct sqlite_store *store, int64_t before_ms, int limit, 
 	sqlite_runs_forget(store->runs, run < last ? run : last);
 	if (run == young && delete_seen(store, run, before_ms, err) != 0)
 		return -1;
-	return delete_by_number(store, SQL_PLANES_DELETE, sqlite_runs_first(store->runs) / SQLITE_RUNS_PLANE, err);
+	int64_t plane = sqlite_runs_first(store->runs) / SQLITE_FILTER_PLANE_RUNS;
+	return delete_by_number(store, SQL_PLANES_DELETE, plane, err);
 }
 
 #define LIMIT_MAX 10000

@@ -24,7 +24,7 @@ int sqlite_replies_put(struct store *base, const struct reply_row *row, int64_t 
 {
 	struct sqlite_store *store = sqlite_of(base);
 	int64_t seq = store->totals.now[TOTAL_NEXT_REPLY] + 1;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_REPLY_PUT, &call, err) != 0)
 		return -1;
@@ -41,7 +41,7 @@ static int explain_refusal(struct sqlite_store *store, const struct reply_change
 {
 	bool row = false;
 	enum reply_state state = change->from;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_REPLY_STATE, &call, err) != 0)
 		return -1;
@@ -58,7 +58,7 @@ static int explain_refusal(struct sqlite_store *store, const struct reply_change
 
 static int move_row(struct sqlite_store *store, const struct reply_change *change, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_REPLY_MOVE, &call, err) != 0)
 		return -1;
@@ -126,7 +126,7 @@ int sqlite_replies_load(struct store *base, int64_t seq, struct arena *arena, st
 {
 	bool row = false;
 	struct reply_row reply;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_REPLY_LOAD, &call, err) != 0)
 		return -1;
@@ -149,7 +149,7 @@ int sqlite_replies_pending(struct store *base, void (*each)(void *ctx, const str
 {
 	bool row = false;
 	struct reply_row reply;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_REPLIES_PENDING, &call, err) != 0)
 		return -1;
@@ -167,7 +167,7 @@ int sqlite_replies_is_ours(struct store *base, const char *source, const char *r
 			   struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_REPLY_IS_OURS, &call, err) != 0)
 		return -1;

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/store/sqlite_runs.h"
 
-#include <endian.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bridge/store/sqlite_call.h"
 
+#define PLANE_RUNS  SQLITE_FILTER_PLANE_RUNS
+#define SHEET_RUNS  SQLITE_FILTER_RUNS
 #define RUN_KEYS    3072 /* different keys in a run: 21 bits of filter for each */
-#define FILTER_BITS 65536
-#define PLANE_RUNS  SQLITE_RUNS_PLANE /* a word: the unit of a blob */
-#define PLANE_SIZE  ((int)(FILTER_BITS * sizeof(uint64_t)))
-#define SHEET_WORDS 8 /* a cache line: the unit in memory */
-#define SHEET_RUNS  (SHEET_WORDS * PLANE_RUNS)
 #define SHEETS_MAX  16
 #define RUNS_MAX    (SHEETS_MAX * SHEET_RUNS)
 #define ABSENT_KEYS 4
-
-struct line {
-	uint64_t words[SHEET_WORDS];
-};
-
-struct sheet {
-	struct line lines[FILTER_BITS];
-};
 
 struct position {
 	int64_t first;   /* the oldest run that is kept */
@@ -41,127 +28,45 @@ struct sqlite_runs {
 	int keys;        /* in the current run's filter */
 	int64_t highest; /* runs above it were never begun: their filters are clean */
 	int64_t ends_ms[RUNS_MAX]; /* never descending, so that they can be searched */
-	struct sheet *sheets[SHEETS_MAX];
-	struct sqlite_runs_key absent[ABSENT_KEYS];
+	struct sqlite_filter *sheets[SHEETS_MAX];
+	struct sqlite_filter_key absent[ABSENT_KEYS];
 	unsigned next_absent;
 };
 
-/* FNV-1a, and the finaliser of splitmix64 to spread it. Who can send keys has a secret: no seed needed. */
-static uint64_t hash(uint64_t seed, const char *text)
-{
-	uint64_t value = seed;
-
-	for (; *text != '\0'; text++)
-		value = (value ^ (unsigned char)*text) * 0x100000001B3ULL;
-	return (value ^ 0xFFU) * 0x100000001B3ULL;
-}
-
-static uint64_t spread(uint64_t value)
-{
-	value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
-	value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
-	return value ^ (value >> 31);
-}
-
-struct sqlite_runs_key sqlite_runs_key(enum sqlite_runs_kind kind, const char *first, const char *second)
-{
-	uint64_t value = spread(hash(hash(0xCBF29CE484222325ULL + (uint64_t)kind, first), second));
-	uint32_t at = (uint32_t)value, step = (uint32_t)(value >> 32) | 1U;
-	struct sqlite_runs_key key;
-
-	/* Two hashes do for any number of probes: Kirsch and Mitzenmacher, "Less Hashing, Same Performance". */
-	for (int i = 0; i < SQLITE_RUNS_PROBES; i++, at += step)
-		key.at[i] = (uint16_t)(at >> 16);
-	return key;
-}
-
-static struct sheet *sheet_of(const struct sqlite_runs *runs, int64_t run)
+static struct sqlite_filter *sheet_of(const struct sqlite_runs *runs, int64_t run)
 {
 	return runs->sheets[run / SHEET_RUNS % SHEETS_MAX];
 }
 
 static int sheet_make(struct sqlite_runs *runs, int64_t run, struct error *err)
 {
-	struct sheet **slot = &runs->sheets[run / SHEET_RUNS % SHEETS_MAX];
+	struct sqlite_filter **slot = &runs->sheets[run / SHEET_RUNS % SHEETS_MAX];
 
 	if (*slot != NULL)
 		return 0;
-	/* Not calloc: it would put each line across two cache lines. */
-	void *pages = mmap(NULL, sizeof(struct sheet), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED)
-		return error_set(err, ERR_NO_MEMORY, "no memory for the filters of the store");
-	*slot = pages;
-	return 0;
+	*slot = sqlite_filter_new();
+	return *slot != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "no memory for the filters of the store");
 }
 
 static void sheet_drop(struct sqlite_runs *runs, int64_t run)
 {
-	struct sheet **slot = &runs->sheets[run / SHEET_RUNS % SHEETS_MAX];
+	struct sqlite_filter **slot = &runs->sheets[run / SHEET_RUNS % SHEETS_MAX];
 
-	if (*slot != NULL)
-		(void)munmap(*slot, sizeof(struct sheet));
+	sqlite_filter_free(*slot);
 	*slot = NULL;
 }
 
-static size_t word_of(int64_t run)
-{
-	return (size_t)(run / PLANE_RUNS % SHEET_WORDS);
-}
-
-static uint64_t bit_of(int64_t run)
-{
-	return 1ULL << (run % PLANE_RUNS);
-}
-
-static void filter_clear(struct sheet *sheet, int64_t run)
-{
-	for (size_t i = 0; i < FILTER_BITS; i++)
-		if ((sheet->lines[i].words[word_of(run)] & bit_of(run)) != 0)
-			sheet->lines[i].words[word_of(run)] &= ~bit_of(run);
-}
-
-/* Whether the key was not in the run before. */
-static bool filter_add(struct sheet *sheet, const struct sqlite_runs_key *key, int64_t run)
-{
-	size_t word = word_of(run);
-	uint64_t bit = bit_of(run), had = bit;
-
-	for (int i = 0; i < SQLITE_RUNS_PROBES; i++) {
-		had &= sheet->lines[key->at[i]].words[word];
-		sheet->lines[key->at[i]].words[word] |= bit;
-	}
-	return had == 0;
-}
-
-/*
- * One bit for each run of the sheet that may hold the key; false: none. All lines are loaded without asking in
- * between, so that the processor fetches them at the same time: with many sheets none is in its cache.
- */
-static bool sheet_ask(const struct sheet *sheet, const struct sqlite_runs_key *key, struct line *ret)
-{
-	struct line found = sheet->lines[key->at[0]];
-	uint64_t any = 0;
-
-	for (int i = 1; i < SQLITE_RUNS_PROBES; i++)
-		for (size_t word = 0; word < SHEET_WORDS; word++)
-			found.words[word] &= sheet->lines[key->at[i]].words[word];
-	for (size_t word = 0; word < SHEET_WORDS; word++)
-		any |= found.words[word];
-	*ret = found;
-	return any != 0;
-}
-
-static bool same_key(const struct sqlite_runs_key *a, const struct sqlite_runs_key *b)
+static bool same_key(const struct sqlite_filter_key *a, const struct sqlite_filter_key *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_runs_key *key)
+void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_filter_key *key)
 {
 	runs->absent[runs->next_absent++ % ABSENT_KEYS] = *key;
 }
 
-bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_runs_key *key)
+bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_filter_key *key)
 {
 	for (int i = 0; i < ABSENT_KEYS; i++)
 		if (same_key(&runs->absent[i], key))
@@ -169,52 +74,24 @@ bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_r
 	return false;
 }
 
-void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_runs_key *key)
+void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_filter_key *key)
 {
 	for (int i = 0; i < ABSENT_KEYS; i++)
 		if (same_key(&runs->absent[i], key))
-			runs->absent[i] = (struct sqlite_runs_key){ 0 };
-	if (filter_add(sheet_of(runs, runs->now.current), key, runs->now.current))
+			runs->absent[i] = (struct sqlite_filter_key){ 0 };
+	if (sqlite_filter_add(sheet_of(runs, runs->now.current), key, runs->now.current))
 		runs->keys++;
 }
 
-/* The highest set bit up to and with run `last` of its sheet, as a run; -1: none. */
-static int64_t highest_in(const struct line *found, int64_t last)
-{
-	int64_t start = last / SHEET_RUNS * SHEET_RUNS;
-
-	for (int64_t run = last; run >= start; run = run / PLANE_RUNS * PLANE_RUNS - 1) {
-		uint64_t word = found->words[word_of(run)] & (~0ULL >> (PLANE_RUNS - 1 - run % PLANE_RUNS));
-
-		if (word != 0)
-			return run / PLANE_RUNS * PLANE_RUNS + 63 - __builtin_clzll(word);
-	}
-	return -1;
-}
-
-/* The lowest set bit from run `first` of its sheet on, as a run; -1: none. */
-static int64_t lowest_in(const struct line *found, int64_t first)
-{
-	int64_t end = (first / SHEET_RUNS + 1) * SHEET_RUNS;
-
-	for (int64_t run = first; run < end; run = (run / PLANE_RUNS + 1) * PLANE_RUNS) {
-		uint64_t word = found->words[word_of(run)] & (~0ULL << (run % PLANE_RUNS));
-
-		if (word != 0)
-			return run / PLANE_RUNS * PLANE_RUNS + __builtin_ctzll(word);
-	}
-	return -1;
-}
-
-int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t before)
+int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_filter_key *key, int64_t before)
 {
 	int64_t last = before <= runs->now.current ? before - 1 : runs->now.current;
 
 	while (last >= runs->now.first) {
-		struct line found;
+		struct sqlite_filter_line found;
 
-		if (sheet_ask(sheet_of(runs, last), key, &found)) {
-			int64_t run = highest_in(&found, last);
+		if (sqlite_filter_ask(sheet_of(runs, last), key, &found)) {
+			int64_t run = sqlite_filter_highest(&found, last);
 			if (run >= 0)
 				return run >= runs->now.first ? run : -1;
 		}
@@ -223,15 +100,15 @@ int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_r
 	return -1;
 }
 
-int64_t sqlite_runs_oldest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t from)
+int64_t sqlite_runs_oldest(const struct sqlite_runs *runs, const struct sqlite_filter_key *key, int64_t from)
 {
 	int64_t first = from > runs->now.first ? from : runs->now.first;
 
 	while (first <= runs->now.current) {
-		struct line found;
+		struct sqlite_filter_line found;
 
-		if (sheet_ask(sheet_of(runs, first), key, &found)) {
-			int64_t run = lowest_in(&found, first);
+		if (sqlite_filter_ask(sheet_of(runs, first), key, &found)) {
+			int64_t run = sqlite_filter_lowest(&found, first);
 			if (run >= 0)
 				return run <= runs->now.current ? run : -1;
 		}
@@ -276,7 +153,7 @@ void sqlite_runs_forget(struct sqlite_runs *runs, int64_t run)
 static int save_run(struct sqlite_store *store, struct error *err)
 {
 	const struct position *now = &store->runs->now;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_RUN_PUT, &call, err) != 0)
 		return -1;
@@ -285,22 +162,19 @@ static int save_run(struct sqlite_store *store, struct error *err)
 	return sqlite_call_run(&call, err);
 }
 
-/* One word of each line of a sheet, as a blob: little-endian, so that the file may move. */
 static int save_plane(struct sqlite_store *store, int64_t plane, struct error *err)
 {
-	const struct sheet *sheet = sheet_of(store->runs, plane * PLANE_RUNS);
-	size_t word = word_of(plane * PLANE_RUNS);
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
-	CLEANUP(cleanup_free) uint64_t *bits = malloc((size_t)PLANE_SIZE);
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+	CLEANUP(cleanup_free) unsigned char *bits = malloc((size_t)SQLITE_FILTER_PLANE_SIZE);
 
 	if (bits == NULL)
 		return error_set(err, ERR_NO_MEMORY, "no memory for the filters of the store");
-	for (size_t i = 0; i < FILTER_BITS; i++)
-		bits[i] = htole64(sheet->lines[i].words[word]);
+	int64_t run = plane * PLANE_RUNS;
+	sqlite_filter_save_plane(sheet_of(store->runs, run), run, bits);
 	if (sqlite_call_begin(store, SQL_PLANE_PUT, &call, err) != 0)
 		return -1;
 	sqlite_call_int(&call, 1, plane);
-	sqlite_call_blob(&call, 2, bits, PLANE_SIZE);
+	sqlite_call_blob(&call, 2, bits, SQLITE_FILTER_PLANE_SIZE);
 	int failed = sqlite_call_run(&call, err);
 	sqlite_call_end(&call); /* before its bytes are freed */
 	return failed;
@@ -324,7 +198,7 @@ static int advance(struct sqlite_store *store, struct error *err)
 			return -1;
 	}
 	if (next <= runs->highest)
-		filter_clear(sheet_of(runs, next), next);
+		sqlite_filter_clear(sheet_of(runs, next), next);
 	else
 		runs->highest = next;
 	runs->ends_ms[next % RUNS_MAX] = runs->now.end_ms;
@@ -379,7 +253,7 @@ static int load_ends(struct sqlite_store *store, struct error *err)
 {
 	struct sqlite_runs *runs = store->runs;
 	bool row = false, first = true;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_RUNS_LOAD, &call, err) != 0 || sqlite_call_step(&call, &row, err) != 0)
 		return -1;
@@ -407,7 +281,7 @@ static int load_ends(struct sqlite_store *store, struct error *err)
 static int load_blob(struct sqlite_store *store, int64_t plane, bool *ret_done, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	*ret_done = false;
 	if (sqlite_call_begin(store, SQL_PLANE_LOAD, &call, err) != 0)
@@ -416,26 +290,21 @@ static int load_blob(struct sqlite_store *store, int64_t plane, bool *ret_done, 
 	if (sqlite_call_step(&call, &row, err) != 0)
 		return -1;
 	const unsigned char *bits = row ? sqlite3_column_blob(call.stmt, 0) : NULL;
-	if (bits == NULL || sqlite3_column_bytes(call.stmt, 0) != PLANE_SIZE)
+	if (bits == NULL || sqlite3_column_bytes(call.stmt, 0) != SQLITE_FILTER_PLANE_SIZE)
 		return 0;
-	struct sheet *sheet = sheet_of(store->runs, plane * PLANE_RUNS);
-	for (size_t i = 0; i < FILTER_BITS; i++) {
-		uint64_t word = 0;
-
-		memcpy(&word, bits + i * sizeof(word), sizeof(word));
-		sheet->lines[i].words[word_of(plane * PLANE_RUNS)] = le64toh(word);
-	}
+	int64_t run = plane * PLANE_RUNS;
+	sqlite_filter_load_plane(sheet_of(store->runs, run), run, bits);
 	*ret_done = true;
 	return 0;
 }
 
 /* One of the three kinds of keys, from the rows: run, time, first, second. */
-static int load_keys(struct sqlite_store *store, enum sqlite_sql sql, enum sqlite_runs_kind kind, int64_t plane,
+static int load_keys(struct sqlite_store *store, enum sqlite_sql sql, enum sqlite_filter_kind kind, int64_t plane,
 		     struct error *err)
 {
 	struct sqlite_runs *runs = store->runs;
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, sql, &call, err) != 0)
 		return -1;
@@ -448,8 +317,8 @@ static int load_keys(struct sqlite_store *store, enum sqlite_sql sql, enum sqlit
 		const char *first = sqlite_call_column(&call, 2), *second = sqlite_call_column(&call, 3);
 		if (first == NULL || second == NULL)
 			return error_set(err, ERR_NO_MEMORY, "no memory for the filters of the store");
-		struct sqlite_runs_key key = sqlite_runs_key(kind, first, second);
-		if (filter_add(sheet_of(runs, run), &key, run) && run == runs->now.current)
+		struct sqlite_filter_key key = sqlite_filter_key(kind, first, second);
+		if (sqlite_filter_add(sheet_of(runs, run), &key, run) && run == runs->now.current)
 			runs->keys++;
 		if (run == runs->now.current && at_ms > runs->now.end_ms)
 			runs->now.end_ms = at_ms;
@@ -467,10 +336,10 @@ static int load_plane(struct sqlite_store *store, int64_t plane, struct error *e
 		return -1;
 	if (done)
 		return 0;
-	if (load_keys(store, SQL_RUN_SEEN, RUNS_SEEN, plane, err) != 0 ||
-	    load_keys(store, SQL_RUN_OBJECTS, RUNS_OBJECT, plane, err) != 0)
+	if (load_keys(store, SQL_RUN_SEEN, FILTER_SEEN, plane, err) != 0 ||
+	    load_keys(store, SQL_RUN_OBJECTS, FILTER_OBJECT, plane, err) != 0)
 		return -1;
-	return load_keys(store, SQL_RUN_THREADS, RUNS_THREAD, plane, err);
+	return load_keys(store, SQL_RUN_THREADS, FILTER_THREAD, plane, err);
 }
 
 int sqlite_runs_load(struct sqlite_store *store, struct error *err)

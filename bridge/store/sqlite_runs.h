@@ -7,11 +7,9 @@
  * deliveries are cut into runs of about a thousand, and what is looked up by a random key is stored under
  * (run, key): inserts fall into the few pages of the run that is being filled, 2.6 µs each at any size.
  *
- * To find a key again one must know its run. A Bloom filter for each run answers "not here" in memory, with
- * about one wrong "maybe" in 10,000. The filters are stored bit-sliced: one cache line holds the same bit of 512
- * filters, so one pass over eight lines asks 512 runs at once. Such a sheet takes 4 MiB (of which a page counts
- * when a bit in it is set) and covers half a million deliveries. The filters of complete runs are kept in the store,
- * 64 to a blob, so that opening reads those instead of all keys.
+ * To find a key again one must know its run: a filter in memory (sqlite_filter.h) names the few that may hold it,
+ * mostly none or the right one. The filters take 8 MiB for a million deliveries; those of complete runs are kept in
+ * the store, 64 to a blob, so that opening reads these instead of all keys.
  *
  * Only the writer has this; a reader scans. The number of sheets is bounded: beyond about seven million stored
  * deliveries the oldest keys are no longer found (a repetition of something so old would pass as new).
@@ -20,18 +18,7 @@
 #define BRIDGE_STORE_SQLITE_RUNS_H
 
 #include "bridge/store/sqlite.h"
-
-#define SQLITE_RUNS_PROBES 8
-#define SQLITE_RUNS_PLANE  64 /* runs to a blob */
-
-enum sqlite_runs_kind { RUNS_SEEN, RUNS_OBJECT, RUNS_THREAD };
-
-struct sqlite_runs_key {
-	uint16_t at[SQLITE_RUNS_PROBES];
-};
-
-/* first is the source, or "" ; second the key. */
-struct sqlite_runs_key sqlite_runs_key(enum sqlite_runs_kind kind, const char *first, const char *second);
+#include "bridge/store/sqlite_filter.h"
 
 /* Makes store->runs from what is stored. sqlite_runs_free takes NULL. */
 int sqlite_runs_load(struct sqlite_store *store, struct error *err) MUST_CHECK;
@@ -46,22 +33,22 @@ void sqlite_runs_restore(struct sqlite_runs *runs);
  * asks once and then adds them all.
  */
 int sqlite_runs_current(struct sqlite_store *store, int64_t at_ms, int64_t *ret_run, struct error *err) MUST_CHECK;
-void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_runs_key *key);
+void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_filter_key *key);
 
 /*
  * The newest run before `before` (INT64_MAX: any) that may hold the key, or the oldest one from `from` on;
  * -1: none.
  */
-int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t before);
-int64_t sqlite_runs_oldest(const struct sqlite_runs *runs, const struct sqlite_runs_key *key, int64_t from);
+int64_t sqlite_runs_newest(const struct sqlite_runs *runs, const struct sqlite_filter_key *key, int64_t before);
+int64_t sqlite_runs_oldest(const struct sqlite_runs *runs, const struct sqlite_filter_key *key, int64_t from);
 
 /*
  * A look-up that found nothing is mostly followed by a put of the same key: the last few such keys, so that it
  * need not be looked up again. (By their filter positions; two keys that have all in common are as rare as two
  * equal hashes of 64 bits.)
  */
-void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_runs_key *key);
-bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_runs_key *key);
+void sqlite_runs_note_absent(struct sqlite_runs *runs, const struct sqlite_filter_key *key);
+bool sqlite_runs_is_absent(const struct sqlite_runs *runs, const struct sqlite_filter_key *key);
 
 /* The first run with rows of since_ms or later (or an earlier one, never a later one). */
 int64_t sqlite_runs_since(const struct sqlite_runs *runs, int64_t since_ms);

@@ -96,8 +96,9 @@ static const char *const texts[] = {
 			     "AND thread_rank IS NOT NULL AND created_ms >= $3 ORDER BY thread_rank LIMIT 1",
 	[SQL_THREAD_COUNT_ANY] = "SELECT count(*) FROM messages WHERE thread = $1 AND thread_rank IS NOT NULL "
 				 "AND created_ms >= $2",
+	/* seq + 0: sorts the few, where SQLite would rather walk the whole table in order. */
 	[SQL_MESSAGES_PENDING] = "SELECT seq, id, job_id, state, attempts, due_ms, created_ms FROM messages "
-				 "WHERE state < 20 AND state < 10 ORDER BY seq",
+				 "WHERE state < 20 AND state < 10 ORDER BY seq + 0",
 	[SQL_MESSAGES_OLDEST] = "SELECT min(created_ms) FROM messages WHERE state < 20 AND state < 10",
 	[SQL_ATTEMPT_PUT] = "INSERT INTO attempts (message_seq, started_ms, number, call, duration_ms, "
 			    "upstream_status, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7) "
@@ -114,7 +115,8 @@ static const char *const texts[] = {
 			   "WHERE seq = $7 AND state = $8",
 	[SQL_REPLY_STATE] = "SELECT state FROM replies WHERE seq = $1",
 	[SQL_REPLY_LOAD] = "SELECT " REPLY_COLUMNS " FROM replies WHERE seq = $1",
-	[SQL_REPLIES_PENDING] = "SELECT " REPLY_COLUMNS " FROM replies WHERE state < 20 AND state < 10 ORDER BY seq",
+	[SQL_REPLIES_PENDING] = "SELECT " REPLY_COLUMNS " FROM replies WHERE state < 20 AND state < 10 "
+				"ORDER BY seq + 0",
 	[SQL_REPLY_IS_OURS] = "SELECT 1 FROM replies WHERE source = $1 AND remote_id = $2 LIMIT 1",
 
 	[SQL_LEDGER_DOWN] = LEDGER "ORDER BY d.id DESC LIMIT $8",

@@ -14,7 +14,7 @@ static int ask(struct sqlite_store *store, enum sqlite_sql sql, int64_t run, con
 	       int64_t *ret_rank, struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, sql, &call, err) != 0)
 		return -1;
@@ -39,7 +39,7 @@ void sqlite_threads_note_rank(struct sqlite_store *store, const char *thread, in
 	}
 }
 
-static int last_rank(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *thread,
+static int last_rank(struct sqlite_store *store, const struct sqlite_filter_key *filter, const char *thread,
 		     int64_t *ret_rank, struct error *err)
 {
 	int64_t rank = 0, run = INT64_MAX;
@@ -52,7 +52,7 @@ static int last_rank(struct sqlite_store *store, const struct sqlite_runs_key *f
 	return 0;
 }
 
-static int first_rank(struct sqlite_store *store, const struct sqlite_runs_key *filter, const char *thread,
+static int first_rank(struct sqlite_store *store, const struct sqlite_filter_key *filter, const char *thread,
 		      int64_t since_ms, int64_t *ret_rank, struct error *err)
 {
 	int64_t rank = 0, run = sqlite_runs_since(store->runs, since_ms) - 1;
@@ -69,7 +69,7 @@ int sqlite_threads_next_rank(struct sqlite_store *store, const char *thread, int
 	int64_t last = store->ranked_last;
 
 	if (last < 0 || strcmp(store->ranked_thread, thread) != 0) {
-		struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+		struct sqlite_filter_key filter = sqlite_filter_key(FILTER_THREAD, "", thread);
 
 		if (last_rank(store, &filter, thread, &last, err) != 0)
 			return -1;
@@ -82,7 +82,7 @@ static int count_by_scan(struct sqlite_store *store, const char *thread, int64_t
 			 struct error *err)
 {
 	bool row = false;
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_THREAD_COUNT_ANY, &call, err) != 0)
 		return -1;
@@ -102,7 +102,7 @@ int sqlite_threads_count(struct store *base, const char *thread, int64_t since_m
 
 	if (store->runs == NULL)
 		return count_by_scan(store, thread, since_ms, ret_count, err);
-	struct sqlite_runs_key filter = sqlite_runs_key(RUNS_THREAD, "", thread);
+	struct sqlite_filter_key filter = sqlite_filter_key(FILTER_THREAD, "", thread);
 	if (first_rank(store, &filter, thread, since_ms, &first, err) != 0)
 		return -1;
 	if (first != 0 && last_rank(store, &filter, thread, &last, err) != 0)

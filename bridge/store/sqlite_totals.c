@@ -37,7 +37,7 @@ static void set_named(struct sqlite_totals *totals, const char *name, int64_t va
 
 int sqlite_totals_load(struct sqlite_store *store, struct error *err)
 {
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 	bool row = false;
 
 	store->totals = (struct sqlite_totals){ 0 };
@@ -55,7 +55,7 @@ int sqlite_totals_load(struct sqlite_store *store, struct error *err)
 static int save(struct sqlite_store *store, int total, struct error *err)
 {
 	char name[NAME_SIZE];
-	CLEANUP(sqlite_call_end) struct sqlite_call call;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_TOTALS_PUT, &call, err) != 0)
 		return -1;

@@ -476,12 +476,10 @@ class Bridge:
 
     # -- life --
 
-    def start(self, env=None, wait=True):
-        """Starts it; env adds to the environment. Waits for bridge.started unless told not to."""
+    def start(self, env=None, wait=True, wrap=()):
+        """Starts it; env adds to the environment, wrap is a command in front. Waits for bridge.started unless told not to."""
         ok(self.process is None, "the bridge runs already")
-        args = [self.program, "serve", "--config", self.config_file]
-        if os.path.basename(self.program) != "nairi-bridge":
-            args = [self.program, self.config_file]
+        args = [*wrap, self.program, "serve", "--config", self.config_file]
         mark = self.mark()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NAIRI_")}
         environment.update(env or {})
@@ -696,9 +694,9 @@ class World:
         """Every comment id exists at the forge, so that reactions find their comment."""
         self.sandbox.post("/github/settings", {"any_comment": True})
 
-    def start(self, env=None, wait=True):
+    def start(self, env=None, wait=True, wrap=()):
         self.write_config()
-        self.bridge.start(env, wait)
+        self.bridge.start(env, wait, wrap)
         return self
 
     # -- sending --

@@ -37,8 +37,9 @@ static void says_what_is_wrong_with_a_key(void **state)
 		  "c.yaml:3:15: log.level: expected one of debug, info, warn, error, got "
 		  "\"verbose\"\n" },
 		{ KIT_BASE "log:\n\tlevel: info\n",
-		  "c.yaml:4:1: found character that cannot start any token "
-		  "(quote the value, or write it as a | block)\n" },
+		  "c.yaml:4:1: found a tab character; indentation must be spaces\n" },
+		{ KIT_BASE "proxy: @a\n", "c.yaml:3:8: found character that cannot start any token "
+					  "(quote the value, or write it as a | block)\n" },
 		/* numbers */
 		{ KIT_BASE "limits: { queue: 010 }\n",
 		  "c.yaml:3:18: limits.queue: expected a whole number from 1 to 10000000, got "

@@ -45,6 +45,7 @@ static void refuses_what_is_not_one_plain_document(void **state)
 		  "(quote the value, or write it as a | block)\n" },
 		{ KIT_BASE "log: {\n", "c.yaml:4:1: did not find expected node content\n" },
 		{ KIT_BASE "log: *nobody\n", "c.yaml:3:6: found undefined alias\n" },
+		{ KIT_BASE "log: &a {}\nproxy: &a b\n", "c.yaml:4:8: found duplicate anchor\n" },
 		{ KIT_BASE "log: !x {}\n", "c.yaml:3:6: tags (!…) have no meaning here\n" },
 		{ KIT_BASE "proxy: !!int 5\n", "c.yaml:3:8: tags (!…) have no meaning here\n" },
 		{ KIT_BASE "[a]: b\n", "c.yaml:3:1: a key must be plain text\n" },
@@ -140,6 +141,50 @@ static void caps_depth(void **state)
 			    "c.yaml:1:36: nested too deeply (or an alias that contains itself)\n");
 }
 
+/* libyaml's time grows with the square of the depth: a whole MiB must be refused at its beginning.
+ */
+static void refuses_a_deep_file_at_once(void **state)
+{
+	size_t len = 1 << 20;
+	CLEANUP(cleanup_free) char *text = malloc(len);
+	struct config *config = NULL;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '[', len);
+	CLEANUP(cleanup_free) char *printed = kit_parse_len(text, len, &config);
+	assert_null(config);
+	assert_string_equal(printed,
+			    "c.yaml:1:34: nested too deeply (or an alias that contains itself)\n");
+}
+
+static void caps_anchors(void **state)
+{
+	CLEANUP(strbuf_release) struct strbuf text = STRBUF(1 << 20);
+	struct config *config = NULL;
+
+	(void)state;
+	for (int i = 0; i < 1001; i++)
+		strbuf_addf(&text, "a%d: &b%d x\n", i, i);
+	CLEANUP(cleanup_free) char *printed = kit_parse(strbuf_str(&text), &config);
+	assert_null(config);
+	assert_string_equal(printed, "c.yaml:1001:8: too many anchors\n");
+}
+
+static void caps_values(void **state)
+{
+	CLEANUP(strbuf_release) struct strbuf text = STRBUF(1 << 20);
+	struct config *config = NULL;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		strbuf_adds(&text, "- x\n");
+	CLEANUP(cleanup_free) char *printed = kit_parse(strbuf_str(&text), &config);
+	assert_null(config);
+	assert_string_equal(printed,
+			    "c.yaml:100000:3: too many values (aliases count every time)\n");
+}
+
 static void caps_the_file(void **state)
 {
 	size_t len = (1 << 20) + 1;
@@ -222,6 +267,9 @@ int main(void)
 		cmocka_unit_test(takes_aliases),
 		cmocka_unit_test(survives_an_alias_bomb),
 		cmocka_unit_test(caps_depth),
+		cmocka_unit_test(refuses_a_deep_file_at_once),
+		cmocka_unit_test(caps_anchors),
+		cmocka_unit_test(caps_values),
 		cmocka_unit_test(caps_the_file),
 		cmocka_unit_test(reports_all_in_the_order_of_the_file),
 		cmocka_unit_test(stops_at_fifty),
