@@ -270,6 +270,31 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/*
+ * Under systemd the directories for state and sockets are there; by hand they mostly are not. One level is made, for us
+ * alone; what cannot be made is reported by whoever opens the file next.
+ */
+static void make_parent(const char *path)
+{
+	char parent[4096];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(parent))
+		return;
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	if (mkdir(parent, 0700) == 0)
+		log_event(LOG_INFO, "bridge.directory", "made, for this user alone", LOG_STR("reason", parent));
+}
+
+static void make_directories(const struct config *config)
+{
+	if (strncmp(config->store, "sqlite:", 7) == 0)
+		make_parent(config->store + 7);
+	if (config->admin.listen != NULL && strncmp(config->admin.listen, "unix:", 5) == 0)
+		make_parent(config->admin.listen + 5);
+}
+
 static int read_pem(const char *path, struct strbuf *out, struct error *err)
 {
 	char chunk[4096];
@@ -407,6 +432,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 		.proxy = config->proxy, .max_connections = (long)config->nairi.max_concurrency + 16,
 	};
 
+	make_directories(config);
 	if (store_open(config->store, STORE_WRITE, &d->store, err) != 0 ||
 	    put_config_links(d->store, config, err) != 0)
 		return error_prefix(err, "store: ");

@@ -117,24 +117,21 @@ static bool set_headers(struct slot *slot)
 	return ok;
 }
 
-static void set_options(struct slot *slot)
+/* What is the same for every call is set once a slot. */
+static void set_fixed_options(struct slot *slot)
 {
-	const struct call *call = slot->call;
 	const char *proxy = slot->dispatcher->proxy;
 	CURL *easy = slot->easy;
 
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_URL, call->spec.url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "nairi-bridge/" BRIDGE_VERSION);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-			 call->timeout_ms < CONNECT_MAX_MS ? (long)call->timeout_ms : CONNECT_MAX_MS);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stalled resolver must not hold up the others */
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -144,15 +141,24 @@ static void set_options(struct slot *slot)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
 	if (strcmp(proxy, "env") != 0)
 		curl_easy_setopt(easy, CURLOPT_PROXY, strcmp(proxy, "none") == 0 ? "" : proxy);
-	if (call->spec.body != NULL) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->spec.body); /* not copied: it lives as long as the call */
-	}
-	if (strcmp(call->spec.method, call->spec.body != NULL ? "POST" : "GET") != 0)
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->spec.method);
-	if (call->token != NULL) {
-		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, secret_bytes(call->token));
-	}
+}
+
+/* What differs is set for every call, absent or not, so that nothing of the last one stays. */
+static void set_options(struct slot *slot)
+{
+	const struct call *call = slot->call;
+	CURL *easy = slot->easy;
+	bool post = call->spec.body != NULL;
+	bool usual = strcmp(call->spec.method, post ? "POST" : "GET") == 0;
+
+	curl_easy_setopt(easy, CURLOPT_URL, call->spec.url);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 call->timeout_ms < CONNECT_MAX_MS ? (long)call->timeout_ms : CONNECT_MAX_MS);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->spec.body); /* not copied: it lives as long as the call */
+	curl_easy_setopt(easy, post ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, usual ? NULL : call->spec.method);
+	curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, call->token != NULL ? secret_bytes(call->token) : NULL);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->headers);
 }
 
@@ -163,7 +169,6 @@ static struct slot *slot_get(struct dispatcher *dispatcher)
 	if (slot != NULL) {
 		dispatcher->pool = slot->next;
 		dispatcher->pool_count--;
-		curl_easy_reset(slot->easy);
 		return slot;
 	}
 	slot = calloc(1, sizeof(*slot));
@@ -175,6 +180,7 @@ static struct slot *slot_get(struct dispatcher *dispatcher)
 		free(slot);
 		return NULL;
 	}
+	set_fixed_options(slot);
 	return slot;
 }
 

@@ -130,13 +130,13 @@ static bool read_common(const struct call *call, int64_t now_ms, int64_t max_wai
 		return true;
 	}
 	int status = answer->status;
-	bool json = read_error(answer, ret->error);
 	ret->status = status;
 	const char *after = http_header_get(answer->headers, answer->header_count, "Retry-After");
 	if (after != NULL)
 		ret->wait_ms = http_retry_after_ms(after, now_ms, max_wait_ms);
 	if (status >= 200 && status < 300)
 		return false;
+	bool json = read_error(answer, ret->error);
 	if (status >= 300 && status < 400) {
 		conclude(ret, NAIRI_LATER, "redirected with %d, which is never followed; correct nairi.url", status);
 		ret->unreachable = true;
@@ -194,10 +194,8 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 		conclude(ret, NAIRI_LATER, "the job's list of messages is too long to read", 0);
 		return NAIRI_UNSEEN;
 	}
-	/* A long job's list has megabytes of progress rows: only ids, roles and contents become a tree, and only
-	 * when the tag occurs at all. Absence still needs a valid list, or an error page would count as proof. */
-	bool occurs = memmem(answer->body, answer->body_len, tag, strlen(tag)) != NULL;
-	struct json_paths *paths = json_paths_new(occurs ? members : (const char *const[]){ "messages.id", NULL });
+	/* Absence needs a valid list, or an error page would count as proof. */
+	struct json_paths *paths = json_paths_new(members);
 	int failed = paths == NULL ? -1 : json_read(answer->body, answer->body_len, paths, &tree, &err);
 	json_paths_free(paths);
 	const cJSON *list = failed == 0 ? json_at(tree, "messages") : NULL;
@@ -205,8 +203,6 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 		conclude(ret, NAIRI_LATER, "the job's list of messages is not what the API documents", 0);
 		return NAIRI_UNSEEN;
 	}
-	if (!occurs)
-		return NAIRI_ABSENT;
 	const cJSON *message;
 	cJSON_ArrayForEach(message, list)
 	{
@@ -215,8 +211,10 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 		const char *id = json_str(message, "id");
 		if (role == NULL || content == NULL || strcmp(role, "user") != 0 || !ends_in(content, tag))
 			continue;
-		if (!usable_id(id))
-			continue;
+		if (!usable_id(id)) {
+			conclude(ret, NAIRI_LATER, "our message is there, but its id is unusable", 0);
+			return NAIRI_UNSEEN;
+		}
 		copy_text(ret->message_id, NAIRI_MESSAGE_ID_MAX, id);
 		ret->meaning = NAIRI_FORWARDED;
 		ret->error[0] = '\0';

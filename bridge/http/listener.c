@@ -48,12 +48,13 @@ static void name_bound(struct listener *listener)
 		       host, port);
 }
 
-/* Whether somebody answers on the unix socket at path. */
-static bool is_alive(const struct sockaddr_un *address)
+/* Whether the unix socket at path was left behind: only a refused connection says that nobody listens there. */
+static bool is_stale(const struct sockaddr_un *address)
 {
 	CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
+	return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+	       errno == ECONNREFUSED;
 }
 
 static int add_unix(struct listener_set *set, const char *path, mode_t mode, struct error *err)
@@ -71,7 +72,7 @@ static int add_unix(struct listener_set *set, const char *path, mode_t mode, str
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			return error_set(err, ERR_CONFIG, "%s is there and is no socket", path);
-		if (is_alive(&address))
+		if (!is_stale(&address))
 			return error_set(err, ERR_CONFIG, "%s: another process answers there; stop it first", path);
 		(void)unlink(path);
 	}
@@ -166,12 +167,13 @@ static int add_systemd(struct listener_set *set, struct error *err)
 	long count = strtol(fds, NULL, 10);
 	if (count < 1 || (size_t)count > LISTENER_MAX - set->count)
 		return error_set(err, ERR_CONFIG, "listen: systemd: %ld sockets were passed in", count);
-	for (int i = 0; i < (int)count; i++) {
-		int fd = SYSTEMD_FIRST_FD + i;
+	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)count; fd++) {
 		int type = 0;
 		socklen_t len = sizeof(type);
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_STREAM)
 			return error_set(err, ERR_CONFIG, "listen: systemd: descriptor %d is no stream socket", fd);
+	}
+	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)count; fd++) {
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 		struct listener *slot = next_slot(set, err);

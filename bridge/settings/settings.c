@@ -68,6 +68,19 @@ const struct source *settings_source_by_name(const struct settings *settings, co
 	return NULL;
 }
 
+/* "<source>:<native id>" with a configured source; "https://…" is none, even if a source is called https. */
+static bool is_key(const struct settings *settings, const char *text)
+{
+	char name[64];
+	size_t len = strcspn(text, ":");
+
+	if (len == 0 || len >= sizeof(name) || text[len] == '\0' || strncmp(text + len, "://", 3) == 0)
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	return settings_source_by_name(settings, name) != NULL;
+}
+
 static int resolve_key(const struct settings *settings, const char *text, struct arena *arena, const char **ret,
 		       struct error *err)
 {
@@ -95,13 +108,14 @@ int settings_resolve_thread(const struct settings *settings, const char *text, s
 		if ((unsigned char)*at < 0x20U || (unsigned char)*at == 0x7FU)
 			return error_set(err, ERR_INVALID, "a thread has no control characters");
 	}
-	if (strstr(text, "://") == NULL)
+	if (strstr(text, "://") == NULL || is_key(settings, text))
 		return resolve_key(settings, text, arena, ret, err);
 	for (size_t i = 0; i < settings->source_count; i++) {
 		const struct source *source = &settings->sources[i];
 		const char *native = NULL;
+		struct error not_this_one;
 		if (source->handler->thread_of_url == NULL ||
-		    source->handler->thread_of_url(source->state, text, arena, &native, err) != 0)
+		    source->handler->thread_of_url(source->state, text, arena, &native, &not_this_one) != 0)
 			continue;
 		*ret = arena_printf(arena, "%s:%s", source->config->name, native);
 		return *ret != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");

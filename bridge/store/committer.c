@@ -27,7 +27,7 @@ struct committer {
 	/* under lock: */
 	struct queue waiting;
 	size_t refusable; /* of waiting: items without keep */
-	bool closed, wake, idle;
+	bool closed, ended, wake;
 	int64_t stop_at_ms;
 	struct committer_stats stats;
 
@@ -98,15 +98,19 @@ static void note_health(struct committer *committer, const struct error *err, si
 		log_event(LOG_INFO, "store.recovered", NULL, LOG_STR("error", NULL));
 }
 
-static int apply_all(struct committer *committer, const struct queue *batch, struct error *err)
+/* *ret_blame: an item failed, rather than the transaction. */
+static int apply_all(struct committer *committer, const struct queue *batch, bool *ret_blame, struct error *err)
 {
 	struct store *store = committer->options.store;
+
+	*ret_blame = false;
 
 	if (store_begin(store, err) != 0)
 		return -1;
 	for (struct commit_item *item = batch->head; item != NULL; item = item->next) {
 		if (item->apply(item, store, err) != 0) {
 			store_rollback(store);
+			*ret_blame = true;
 			return -1;
 		}
 	}
@@ -141,18 +145,16 @@ static void run_batch(struct committer *committer, struct queue *batch)
 {
 	struct error err = { 0 };
 	size_t count = batch->count;
+	bool blame = false;
 
-	if (apply_all(committer, batch, &err) == 0) {
+	if (apply_all(committer, batch, &blame, &err) == 0) {
 		note_health(committer, NULL, count);
 		finish(committer, batch, NULL);
 		return;
 	}
-	if (is_store_error(&err)) {
-		note_health(committer, &err, 0);
-		finish(committer, batch, &err);
-		return;
-	}
-	if (count == 1) {
+	if (!blame || count == 1) {
+		if (is_store_error(&err))
+			note_health(committer, &err, 0);
 		finish(committer, batch, &err);
 		return;
 	}
@@ -234,8 +236,8 @@ static void *run_committer(void *ctx)
 
 	while (next_batch(committer, &batch)) {
 		int64_t now = clock_mono_ms();
-		if (committer->again.count > 0 && now >= committer->again_at_ms) {
-			/* Their moment came first: they were pushed before what waits now. */
+		if (committer->again.count > 0) {
+			/* They were pushed before what waits now, and there is one order of writes. */
 			struct queue all = { 0 };
 			queue_join(&all, &committer->again);
 			queue_join(&all, &batch);
@@ -252,6 +254,10 @@ static void *run_committer(void *ctx)
 	}
 	struct error err;
 	(void)error_set(&err, ERR_STORE, "shutting down before the store could keep this");
+	pthread_mutex_lock(&committer->lock);
+	committer->ended = true;
+	queue_join(&committer->again, &committer->waiting);
+	pthread_mutex_unlock(&committer->lock);
 	while (committer->again.head != NULL) {
 		struct commit_item *item = committer->again.head;
 		committer->again.head = item->next;
@@ -292,7 +298,7 @@ int committer_start(struct committer *committer, struct error *err)
 bool committer_push(struct committer *committer, struct commit_item *item)
 {
 	pthread_mutex_lock(&committer->lock);
-	bool refused = !item->keep && (committer->closed || committer->refusable >= committer->options.queue_max);
+	bool refused = committer->ended || (!item->keep && (committer->closed || committer->refusable >= committer->options.queue_max));
 	if (!refused) {
 		/* The thread takes all that waits, so it needs a signal only for the first. */
 		if (committer->waiting.count == 0)
@@ -306,8 +312,13 @@ bool committer_push(struct committer *committer, struct commit_item *item)
 
 void committer_keep(struct committer *committer, struct commit_item *item)
 {
+	struct error err;
+
 	item->keep = true;
-	(void)!committer_push(committer, item);
+	if (committer_push(committer, item))
+		return;
+	(void)error_set(&err, ERR_STORE, "the process is ending");
+	item->done(item, &err);
 }
 
 void committer_wake(struct committer *committer)

@@ -41,9 +41,10 @@ struct committer_options {
 int committer_new(const struct committer_options *options, struct committer **ret, struct error *err) MUST_CHECK;
 int committer_start(struct committer *committer, struct error *err) MUST_CHECK;
 
-/* Any thread. False, and the item stays the caller's: the queue is full or closed (never for `keep`). */
+/* Any thread. False, and the item stays the caller's: the queue is full or closed (for `keep`: the thread has ended). */
 bool committer_push(struct committer *committer, struct commit_item *item) MUST_CHECK;
-void committer_keep(struct committer *committer, struct commit_item *item); /* push with keep set */
+/* Pushes with keep set. After the thread has ended, done() gets an error at once, on the caller's thread. */
+void committer_keep(struct committer *committer, struct commit_item *item);
 
 /* Any thread: run tick soon. */
 void committer_wake(struct committer *committer);

@@ -148,7 +148,8 @@ function request()
 end
 
 function done(summary, latency)
-  io.write(string.format("RESULT requests=%d duration_us=%d errors=%d status=%d p50_us=%d p99_us=%d\n", summary.requests,
-    summary.duration, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    summary.errors.status, latency:percentile(50), latency:percentile(99)))
+  local e = summary.errors
+  io.write(string.format("RESULT requests=%d duration_us=%d connect=%d read=%d write=%d timeout=%d status=%d p50_us=%d p99_us=%d\n",
+    summary.requests, summary.duration, e.connect, e.read, e.write, e.timeout, e.status, latency:percentile(50),
+    latency:percentile(99)))
 end

@@ -154,7 +154,10 @@ class Sandbox(Process):
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(told["control"]).netloc, timeout=DEADLINE)
 
     def ask(self, method, path, value=None):
-        return ask(self.connection, method, "/_sandbox" + path, value)
+        try:
+            return ask(self.connection, method, "/_sandbox" + path, value)
+        except OSError as error:
+            raise Broken(f"the sandbox: {error}; it has ended with {self.child.poll()}") from None
 
     def reset(self):
         self.ask("POST", "/reset")
@@ -300,7 +303,7 @@ def wrk(port, payload, connections, seconds, first=FIRST_ID):
     if run.returncode != 0 or found is None:
         raise Broken(f"wrk: {run.stdout} {run.stderr}")
     told = {key: int(value) for key, value in (pair.split("=") for pair in found[1].split())}
-    if told["errors"] or told["status"]:
+    if any(told[kind] for kind in ("connect", "read", "write", "timeout", "status")):
         raise Broken(f"wrk saw errors: {found[1]}")
     told["seconds"] = told["duration_us"] / 1e6
     told["rate"] = told["requests"] / told["seconds"]

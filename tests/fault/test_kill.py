@@ -96,8 +96,8 @@ class Load:
             eq(t.sandbox.job(job)["duplicate_tags"], 0, "duplicate tags")
         told = [item["body"] for item in t.sandbox.comments(number=99)]
         eq(len(told), 3, "answers to the author")
-        eq(sum(t.bridge.status()["messages"][state] for state in ("vetting", "queued", "sending", "in_doubt")), 0,
-           "messages that are not final")
+        for state in ("vetting", "queued", "sending", "in_doubt"):
+            eq(t.bridge.deliveries(state=state), [], f"deliveries that are {state}")
         eq(len(t.sandbox.reactions()), 15, "reactions")
 
 
@@ -107,21 +107,22 @@ def dies(point, passage, twice=False):
         load = Load(t)
         t.configure(retry={"first": "10ms", "max": "100ms"})
         fault = {"NAIRI_BRIDGE_FAULT": f"{point}:{passage}"}
-        t.start(fault)
         deaths = []
+
+        def begin(env):
+            """It may die before it has begun to listen."""
+            t.start(env, wait=False)
+            try:
+                t.bridge.wait_started()
+            except Gone:
+                dead()
 
         def dead():
             eq(t.bridge.wait_end(), -signal.SIGKILL, "how it ended")
             deaths.append(1)
-            again = twice and len(deaths) == 1
-            # The second time it may die before it has started: while it recovers.
-            t.bridge.start({"NAIRI_BRIDGE_FAULT": f"{point}:1"} if again else None, wait=not again)
-            if again:
-                try:
-                    t.bridge.wait_started(t.bridge.mark() - 1 if t.bridge.mark() else 0)
-                except Gone:
-                    dead()
+            begin({"NAIRI_BRIDGE_FAULT": f"{point}:1"} if twice and len(deaths) == 1 else None)
 
+        begin(fault)
         load.run(dead)
         if not deaths:  # it lies behind the last acknowledgement
             try:
@@ -251,7 +252,7 @@ def two_daemons(t):
     second.start(wait=False)
     eq(second.wait_end(), 1, "exit status of the second")
     said = json.dumps(second.lines) + "\n".join(second.noise)
-    has(said, "store", "another")
+    has(said, "store", str(t.bridge.process.pid))
     eq(t.generic("ci", {"job_id": job, "prompt": "x"}).status, 201, "status of the first")
 
 
