@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 #define PEM_MAX          ((size_t)1024 * 1024)
 #define PRUNE_EVERY_MS   60000
 #define PRUNE_BATCH      500
+#define TRIM_EVERY_MS    5000
 #define NAMES_MAX        (2 * LISTENER_MAX + 1)
 
 struct daemon {
@@ -49,7 +51,9 @@ struct daemon {
 	char name_texts[NAMES_MAX][128];
 	size_t name_count;
 	int64_t started_ms;
-	int64_t prune_at_ms; /* mono; committer's thread */
+	/* committer's thread, mono: */
+	int64_t prune_at_ms, trim_at_ms;
+	uint64_t trimmed_items;
 };
 
 /* ---- configuration ---- */
@@ -125,6 +129,11 @@ static bool same_strings(const struct config_strings *a, const struct config_str
 	return same;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 /* What a running process cannot change: says so instead of pretending. */
 static void warn_of_restart(const struct config *old, const struct config *next)
 {
@@ -132,10 +141,14 @@ static void warn_of_restart(const struct config *old, const struct config *next)
 
 	if (!same_strings(&old->listen, &next->listen))
 		changed = "listen";
+	else if (!same_text(old->tls.cert_file, next->tls.cert_file) || !same_text(old->tls.key_file, next->tls.key_file))
+		changed = "tls";
+	else if (old->limits.body != next->limits.body || old->limits.connections != next->limits.connections ||
+		 old->limits.connections_per_address != next->limits.connections_per_address)
+		changed = "limits.body, limits.connections, limits.connections_per_address";
 	else if (strcmp(old->store, next->store) != 0)
 		changed = "store";
-	else if ((old->admin.listen == NULL) != (next->admin.listen == NULL) ||
-		 (old->admin.listen != NULL && strcmp(old->admin.listen, next->admin.listen) != 0))
+	else if (!same_text(old->admin.listen, next->admin.listen))
 		changed = "admin.listen";
 	else if (strcmp(old->proxy, next->proxy) != 0)
 		changed = "proxy";
@@ -246,14 +259,36 @@ static int64_t prune_tick(struct daemon *d, int64_t now_ms)
 	return d->prune_at_ms;
 }
 
+/* After a storm, and when there is time: what malloc keeps for the next one goes back. */
+static int64_t trim_tick(struct daemon *d, int64_t now_ms)
+{
+	struct committer_stats store;
+	struct deliver_stats deliver;
+
+	if (now_ms < d->trim_at_ms)
+		return d->trim_at_ms;
+	d->trim_at_ms = now_ms + TRIM_EVERY_MS;
+	committer_stats(d->committer, &store);
+	deliver_stats(d->deliver, &deliver);
+	if (store.items == d->trimmed_items)
+		return INT64_MAX; /* nothing has happened since; the next batch brings the next tick */
+	if (store.waiting == 0 && deliver.in_flight == 0) {
+		d->trimmed_items = store.items;
+		(void)malloc_trim(0);
+	}
+	return d->trim_at_ms;
+}
+
 static int64_t tick(void *ctx, struct store *store, int64_t now_ms)
 {
 	struct daemon *d = ctx;
 	int64_t next = deliver_tick(d->deliver, store, now_ms);
 	int64_t waiters = intake_tick(d->intake, now_ms);
 	int64_t prune = prune_tick(d, now_ms);
+	int64_t trim = trim_tick(d, now_ms);
 
 	next = waiters < next ? waiters : next;
+	next = trim < next ? trim : next;
 	return prune < next ? prune : next;
 }
 
@@ -544,6 +579,8 @@ int serve(const char *config_file)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	raise_descriptor_limit();
+	/* A fixed threshold: large bodies are mapped, and given back when they are done, at every size. */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 	d->config_file = config_file;
 	d->started_ms = clock_now_ms();

@@ -100,7 +100,7 @@ static const struct config_key limits_keys[] = {
 	  .max = 3650 * DAY, .fallback = "30d",
 	  .help = "how long ended deliveries stay in the ledger" },
 	{ .name = "trusted_proxies", .kind = KEY_STRINGS, .offset = IN(limits, trusted_proxies),
-	  .help = "addresses or networks whose X-Forwarded-For is believed" },
+	  .help = "addresses or networks of proxies, to which connections_per_address does not apply" },
 	{ 0 },
 };
 static const struct config_table limits_table = { "limits", SECTION_SIZE(limits), limits_keys };

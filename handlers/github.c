@@ -254,7 +254,7 @@ static int event_name(const struct http_request *request, const char **ret, stru
 		return -1;
 	if (name == NULL)
 		return error_set(err, ERR_INVALID, "the header X-GitHub-Event is missing");
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 	if (len == 0 || len > EVENT_NAME_MAX || name[len] != '\0')
 		return error_set(err, ERR_INVALID,
 				 "the header X-GitHub-Event is not the name of an event");

@@ -242,6 +242,10 @@ static int record_apply(struct commit_item *item, struct store *store, struct er
 		decide(flight);
 	if (store_message_move(store, change, err) != 0)
 		return -1;
+	/* The words of somebody who may not speak are not kept. */
+	if (change->from == MESSAGE_VETTING && change->to == MESSAGE_IGNORED &&
+	    store_message_set_prompt(store, change->seq, "", change->now_ms, err) != 0)
+		return -1;
 	if (flight->attempt_call != NULL) {
 		struct attempt_row attempt = {
 			.message_seq = change->seq,

@@ -208,6 +208,9 @@ static int accept_one(struct accept *accept, struct candidate *candidate, struct
 		return -1;
 	if (candidate->verdict != POLICY_IGNORE && put_seen(accept, store, content, err) != 0)
 		return -1;
+	/* What nobody vouches for is not kept: its author would be asked about only once a job is known. */
+	if (candidate->verdict == POLICY_IGNORE && candidate->decided == POLICY_ASK)
+		return 0;
 	*ret_kept = true;
 	return put_message(accept, candidate, store, err);
 }
