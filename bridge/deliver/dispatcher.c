@@ -129,7 +129,6 @@ static void set_fixed_options(struct slot *slot)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "nairi-bridge/" BRIDGE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stalled resolver must not hold up the others */
@@ -152,6 +151,9 @@ static void set_options(struct slot *slot)
 	bool usual = strcmp(call->spec.method, post ? "POST" : "GET") == 0;
 
 	curl_easy_setopt(easy, CURLOPT_URL, call->spec.url);
+	/* Wait for a connection that may turn out to multiplex only where ALPN tells soon: over plain HTTP it is known
+	 * with the first answer, and one silent call would hold up all others. */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(call->spec.url, "https:", 6) == 0 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 			 call->timeout_ms < CONNECT_MAX_MS ? (long)call->timeout_ms : CONNECT_MAX_MS);
@@ -331,10 +333,22 @@ static struct call *take_submitted(struct dispatcher *dispatcher, bool *ret_stop
 	return calls;
 }
 
+/* Nothing starts after a stop: what still waits for a connection, or for its turn, goes back as it came. */
+static void cancel_unsent(struct dispatcher *dispatcher)
+{
+	for (struct slot *slot = dispatcher->running, *next; slot != NULL; slot = next) {
+		next = slot->next;
+		if (slot->departed)
+			continue;
+		slot->call->cancelled = true;
+		finish_slot(dispatcher, slot, CURLE_ABORTED_BY_CALLBACK);
+	}
+}
+
 static void *run_dispatcher(void *ctx)
 {
 	struct dispatcher *dispatcher = ctx;
-	bool stop;
+	bool stop, stopping = false;
 	int64_t stop_at;
 
 	for (;;) {
@@ -346,6 +360,9 @@ static void *run_dispatcher(void *ctx)
 			else
 				start_call(dispatcher, call);
 		}
+		if (stop && !stopping)
+			cancel_unsent(dispatcher);
+		stopping = stop;
 		if (stop && clock_mono_ms() >= stop_at) {
 			while (dispatcher->running != NULL)
 				finish_slot(dispatcher, dispatcher->running, CURLE_ABORTED_BY_CALLBACK);

@@ -223,38 +223,6 @@ static void nothing_matches_an_empty_word(void **state)
 	CHECK(TRIGGER_COMMAND, NULL, rows);
 }
 
-static double seconds(const char *unit, size_t size)
-{
-	CLEANUP(strbuf_release) struct strbuf text = STRBUF(2 * size + 64);
-	struct trigger_config trigger = { .kind = TRIGGER_MENTION, .word = "@nairi" };
-	struct timespec from, to;
-
-	while (text.len < size)
-		strbuf_adds(&text, unit);
-	strbuf_adds(&text, "x@nairi");
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-	(void)trigger_matches(&trigger, strbuf_str(&text));
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-}
-
-/* Eight times the text may cost about eight times as long; a square would be 64. */
-static void takes_linear_time(void **state)
-{
-	static const char *const units[] = {
-		"`", "` `` ``` ", "\\`` ", "<", "<!--", "<!-- ", "<a b=\"", "<a b='\" ", "<?", "<!A ", "> ", "- ", "[", "[x]:\n",
-		"|-\n", "```\n", "\n", "    \n- ", "<a:", "<![CDATA[", "</", "<x y\n", "a\n|-|\n`|", "<div>\n", "<pre></",
-		"\\", "1. ", "[^1]: ", "-\n\n  ", "@nairi-", "\t", ">\n", "<!-- -->", "* * * ", "@@nairi", "_@nairi_x",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		double small = seconds(units[i], 1 << 16), large = seconds(units[i], 1 << 19);
-		if (large > 0.1 && large > 32 * small)
-			fail_msg("\"%s\": %.3f s, then %.3f s", units[i], small, large);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,7 +234,6 @@ int main(void)
 		cmocka_unit_test(mention_that_is_hidden_does_not_count),
 		cmocka_unit_test(command_begins_a_line),
 		cmocka_unit_test(nothing_matches_an_empty_word),
-		cmocka_unit_test(takes_linear_time),
 	};
 
 	return cmocka_run_group_tests_name("trigger", tests, NULL, NULL);
