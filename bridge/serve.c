@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/serve.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,15 +10,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include "bridge/admin/admin.h"
 #include "bridge/base/address.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
-#include "bridge/intake/intake.h"
+#include "bridge/daemon.h"
 
 /* A stop takes at most the sum of these. */
 #define HTTP_STOP_MS     2000
@@ -30,182 +26,6 @@
 #define REQUEST_MS       60000
 #define ADMIN_BODY_MAX   ((size_t)2 * 1024 * 1024)
 #define PEM_MAX          ((size_t)1024 * 1024)
-#define PRUNE_EVERY_MS   60000
-#define PRUNE_BATCH      500
-#define TRIM_EVERY_MS    5000
-#define NAMES_MAX        (2 * LISTENER_MAX + 1)
-
-struct daemon {
-	const char *config_file;
-	struct settings_slot settings;
-	bool settings_open;
-	struct identities identities;
-	struct store *store;
-	struct committer *committer;
-	struct dispatcher *dispatcher;
-	struct deliver *deliver;
-	struct intake *intake;
-	struct admin *admin;
-	struct http_server *http, *admin_http;
-	const char *names[NAMES_MAX]; /* bound addresses, NULL-terminated */
-	char name_texts[NAMES_MAX][128];
-	size_t name_count;
-	int64_t started_ms;
-	/* committer's thread, mono: */
-	int64_t prune_at_ms, trim_at_ms;
-	uint64_t trimmed_items;
-};
-
-/* ---- configuration ---- */
-
-static struct settings *load(const char *file, struct error *err)
-{
-	const struct source_type *types[64];
-	struct config_problems problems;
-	struct config *config = NULL;
-	struct settings *settings = NULL;
-
-	for (size_t i = 0; i < handler_count && i < 64; i++)
-		types[i] = &handlers[i]->kind;
-	int failed = config_load(file, types, handler_count, &config, &problems);
-	CLEANUP(strbuf_release) struct strbuf text = STRBUF(65536);
-	config_problems_print(&problems, &text);
-	(void)fputs(strbuf_str(&text), stderr);
-	config_problems_release(&problems);
-	if (failed != 0) {
-		(void)error_set(err, ERR_CONFIG, "%s has errors", file);
-		return NULL;
-	}
-	return settings_open(config, &settings, err) == 0 ? settings : NULL;
-}
-
-static int collect_link(struct store *store, const struct config *config, int64_t now_ms, struct error *err)
-{
-	if (store_links_forget_config(store, err) != 0)
-		return -1;
-	for (size_t i = 0; i < config->link_count; i++) {
-		struct link_row row = {
-			.thread = config->links[i].thread,
-			.job_id = config->links[i].job,
-			.origin = LINK_CONFIG,
-			.created_ms = now_ms,
-		};
-		if (store_link_put(store, &row, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* The configured links, put in place of the last generation's. */
-struct link_update {
-	struct commit_item item;
-	struct settings *settings;
-};
-
-static int link_update_apply(struct commit_item *item, struct store *store, struct error *err)
-{
-	const struct link_update *update = (const struct link_update *)item;
-
-	return collect_link(store, update->settings->config, clock_now_ms(), err);
-}
-
-static void link_update_done(struct commit_item *item, const struct error *err)
-{
-	struct link_update *update = (struct link_update *)item;
-
-	if (err != NULL)
-		log_event(LOG_ERROR, "bridge.reload_failed", "the configured links were not put in place",
-			  LOG_STR("error", err->text));
-	settings_drop(update->settings);
-	free(update);
-}
-
-static bool same_strings(const struct config_strings *a, const struct config_strings *b)
-{
-	bool same = a->count == b->count;
-
-	for (size_t i = 0; same && i < a->count; i++)
-		same = strcmp(a->items[i], b->items[i]) == 0;
-	return same;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* What a running process cannot change: says so instead of pretending. */
-static void warn_of_restart(const struct config *old, const struct config *next)
-{
-	const char *changed = NULL;
-
-	if (!same_strings(&old->listen, &next->listen))
-		changed = "listen";
-	else if (!same_text(old->tls.cert_file, next->tls.cert_file) || !same_text(old->tls.key_file, next->tls.key_file))
-		changed = "tls";
-	else if (old->limits.body != next->limits.body || old->limits.connections != next->limits.connections ||
-		 old->limits.connections_per_address != next->limits.connections_per_address)
-		changed = "limits.body, limits.connections, limits.connections_per_address";
-	else if (strcmp(old->store, next->store) != 0)
-		changed = "store";
-	else if (!same_text(old->admin.listen, next->admin.listen))
-		changed = "admin.listen";
-	else if (strcmp(old->proxy, next->proxy) != 0)
-		changed = "proxy";
-	if (changed != NULL)
-		log_event(LOG_WARN, "bridge.reload_partial", "takes effect at the next start only",
-			  LOG_STR("reason", changed));
-}
-
-static void notify_systemd(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	/* sd_notify(3): a datagram to the socket named in the environment; '@' stands for the abstract namespace. */
-	if (path == NULL || strlen(path) >= sizeof(address.sun_path))
-		return;
-	memcpy(address.sun_path, path, strlen(path));
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
-}
-
-static void reload(struct daemon *d)
-{
-	struct error err = { 0 };
-	char state[96];
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
-		       (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
-	notify_systemd(state);
-	struct settings *next = load(d->config_file, &err);
-	struct link_update *update = next != NULL ? calloc(1, sizeof(*update)) : NULL;
-	if (update == NULL) {
-		settings_drop(next);
-		log_event(LOG_ERROR, "bridge.reload_failed", "the old configuration stays in force",
-			  LOG_STR("error", next == NULL ? err.text : "out of memory"));
-		notify_systemd("READY=1");
-		return;
-	}
-	struct settings *old = settings_get(&d->settings);
-	warn_of_restart(old->config, next->config);
-	settings_drop(old);
-	log_open(STDERR_FILENO, next->config->log.level, next->config->log.format);
-	update->item.apply = link_update_apply;
-	update->item.done = link_update_done;
-	update->settings = settings_share(next);
-	settings_put(&d->settings, next);
-	committer_keep(d->committer, &update->item);
-	deliver_reloaded(d->deliver);
-	log_event(LOG_INFO, "bridge.reloaded", NULL, LOG_STR("reason", d->config_file));
-	notify_systemd("READY=1");
-}
 
 /* ---- the committer's tick: whoever has something due on its thread ---- */
 
@@ -216,80 +36,15 @@ static void on_final(void *ctx, const struct outcome *outcome)
 	intake_on_final(d->intake, outcome);
 }
 
-struct prune_item {
-	struct commit_item item;
-	struct daemon *daemon;
-	int64_t before_ms;
-	int removed;
-};
-
-static int prune_apply(struct commit_item *item, struct store *store, struct error *err)
-{
-	struct prune_item *prune = (struct prune_item *)item;
-
-	return store_prune(store, prune->before_ms, PRUNE_BATCH, &prune->removed, err);
-}
-
-static void prune_done(struct commit_item *item, const struct error *err)
-{
-	struct prune_item *prune = (struct prune_item *)item;
-
-	/* More to remove: go on soon, but let deliveries in between. */
-	if (err == NULL && prune->removed >= PRUNE_BATCH)
-		prune->daemon->prune_at_ms = clock_mono_ms() + 100;
-	free(prune);
-}
-
-static int64_t prune_tick(struct daemon *d, int64_t now_ms)
-{
-	if (now_ms < d->prune_at_ms)
-		return d->prune_at_ms;
-	d->prune_at_ms = now_ms + PRUNE_EVERY_MS;
-	struct prune_item *prune = calloc(1, sizeof(*prune));
-	if (prune == NULL)
-		return d->prune_at_ms;
-	struct settings *settings = settings_get(&d->settings);
-	prune->before_ms = clock_now_ms() - settings->config->limits.keep_ms;
-	settings_drop(settings);
-	prune->daemon = d;
-	prune->item.apply = prune_apply;
-	prune->item.done = prune_done;
-	if (!committer_push(d->committer, &prune->item))
-		free(prune);
-	return d->prune_at_ms;
-}
-
-/* After a storm, and when there is time: what malloc keeps for the next one goes back. */
-static int64_t trim_tick(struct daemon *d, int64_t now_ms)
-{
-	struct committer_stats store;
-	struct deliver_stats deliver;
-
-	if (now_ms < d->trim_at_ms)
-		return d->trim_at_ms;
-	d->trim_at_ms = now_ms + TRIM_EVERY_MS;
-	committer_stats(d->committer, &store);
-	deliver_stats(d->deliver, &deliver);
-	if (store.items == d->trimmed_items)
-		return INT64_MAX; /* nothing has happened since; the next batch brings the next tick */
-	if (store.waiting == 0 && deliver.in_flight == 0) {
-		d->trimmed_items = store.items;
-		(void)malloc_trim(0);
-	}
-	return d->trim_at_ms;
-}
-
 static int64_t tick(void *ctx, struct store *store, int64_t now_ms)
 {
 	struct daemon *d = ctx;
 	int64_t next = deliver_tick(d->deliver, store, now_ms);
 	int64_t waiters = intake_tick(d->intake, now_ms);
-	int64_t prune = prune_tick(d, now_ms);
-	int64_t trim = trim_tick(d, now_ms);
+	int64_t upkeep = daemon_upkeep(d, now_ms);
 
 	next = waiters < next ? waiters : next;
-	next = trim < next ? trim : next;
-	return prune < next ? prune : next;
+	return upkeep < next ? upkeep : next;
 }
 
 /* ---- start ---- */
@@ -367,7 +122,7 @@ static void public_request(void *ctx, struct exchange *x, const struct http_requ
 
 static void remember_names(struct daemon *d, const struct listener_set *set)
 {
-	for (size_t i = 0; i < set->count && d->name_count + 1 < NAMES_MAX; i++) {
+	for (size_t i = 0; i < set->count && d->name_count + 1 < DAEMON_NAMES_MAX; i++) {
 		char *text = d->name_texts[d->name_count];
 		(void)snprintf(text, sizeof(d->name_texts[0]), "%s", set->items[i].name);
 		d->names[d->name_count++] = text;
@@ -446,17 +201,6 @@ static int open_admin(struct daemon *d, const struct config *config, struct erro
 	return http_server_new(&options, &set, &d->admin_http, err);
 }
 
-static int put_config_links(struct store *store, const struct config *config, struct error *err)
-{
-	if (store_begin(store, err) != 0)
-		return -1;
-	if (collect_link(store, config, clock_now_ms(), err) != 0) {
-		store_rollback(store);
-		return -1;
-	}
-	return store_commit(store, err);
-}
-
 static int open_rooms(struct daemon *d, struct error *err)
 {
 	const struct config *config = d->settings.current->config;
@@ -469,7 +213,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 
 	make_directories(config);
 	if (store_open(config->store, STORE_WRITE, &d->store, err) != 0 ||
-	    put_config_links(d->store, config, err) != 0)
+	    daemon_put_links(d->store, config, err) != 0)
 		return error_prefix(err, "store: ");
 	struct committer_options committer = {
 		.store = d->store, .queue_max = (size_t)config->limits.connections * 2 + 1024, .ctx = d, .tick = tick,
@@ -507,7 +251,7 @@ static void log_started(const struct daemon *d)
 	}
 	log_event(LOG_INFO, "bridge.started", NULL, LOG_STR("version", BRIDGE_VERSION),
 		  LOG_STR("listening", strbuf_str(&where)));
-	notify_systemd("READY=1");
+	daemon_notify("READY=1");
 }
 
 /* ---- end ---- */
@@ -519,7 +263,7 @@ static void log_started(const struct daemon *d)
 static void stop(struct daemon *d)
 {
 	log_event(LOG_INFO, "bridge.stopping", NULL, LOG_STR("reason", "signal"));
-	notify_systemd("STOPPING=1");
+	daemon_notify("STOPPING=1");
 	intake_drain(d->intake);
 	http_server_quiesce(d->http);
 	deliver_close(d->deliver);
@@ -556,7 +300,7 @@ static void wait_for_end(struct daemon *d, const sigset_t *signals)
 			continue;
 		if (number != SIGHUP)
 			return;
-		reload(d);
+		daemon_reload(d);
 	}
 }
 
@@ -586,7 +330,7 @@ int serve(const char *config_file)
 	d->started_ms = clock_now_ms();
 	identities_init(&d->identities);
 
-	struct settings *settings = load(config_file, &err);
+	struct settings *settings = daemon_load(config_file, &err);
 	if (settings != NULL) {
 		d->settings_open = true;
 		settings_slot_init(&d->settings, settings);

@@ -21,7 +21,7 @@ forbid bridge/settings 'bridge/(http|store|intake|deliver|admin|cli|serve)' 'set
 forbid bridge/deliver 'bridge/(http|intake|admin|cli|serve)' 'deliver/ does not know who receives'
 forbid bridge/intake 'bridge/(admin|cli|serve)' 'intake/ does not know the admin side'
 forbid bridge/admin 'bridge/(cli|serve)' 'admin/ does not know the command line'
-forbid tests/sandbox 'bridge/(model|http|settings|store|intake|deliver|admin|cli|serve)|config/|handlers/' 'the sandbox shares only base/'
+forbid tests/sandbox 'bridge/(model|http|settings|store|intake|deliver|admin|cli|serve|daemon)|config/|handlers/' 'the sandbox shares only base/'
 handler_users=$(grep -rlE '^#include "handlers/rows.h"' bridge config handlers | grep -vE '^handlers/')
 [ -z "$handler_users" ] || { echo "$handler_users: only handlers/ includes handlers/rows.h" >&2; bad=1; }
 headers=$(grep -rnE '#include <(microhttpd|curl/curl|sqlite3|cjson/cJSON|yaml)\.h>' handlers config bridge --include='*.c' --include='*.h' |
