@@ -209,6 +209,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	};
 	struct dispatcher_options dispatcher = {
 		.proxy = config->proxy, .max_connections = (long)config->nairi.max_concurrency + 16,
+		.limited_max = (size_t)config->nairi.max_concurrency,
 	};
 
 	make_directories(config);

@@ -21,7 +21,8 @@
 #include "bridge/base/strbuf.h"
 
 #define JSON_MAX_DEPTH  64       /* nesting of objects and arrays */
-#define JSON_MAX_VALUES 200000   /* values of any kind in one document */
+/* Values of any kind in one document: the list of a long job's messages, nine members each, has many of them. */
+#define JSON_MAX_VALUES 2000000
 
 struct json_paths; /* a compiled list of member paths */
 

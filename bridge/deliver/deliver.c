@@ -8,6 +8,12 @@
 #include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
 
+/*
+ * So many times nairi.max_concurrency messages may be `sending` at once: those beyond it wait in the dispatcher. Committing them so
+ * spares each a claim, and its commit, under load; a crash leaves some more to look for.
+ */
+#define RESERVE_AHEAD 4
+
 int deliver_new(const struct deliver_options *options, struct deliver **ret, struct error *err)
 {
 	struct deliver *deliver = calloc(1, sizeof(*deliver));
@@ -234,7 +240,7 @@ int64_t deliver_tick(void *ctx, struct store *store, int64_t now_ms)
 bool deliver_reserve(struct deliver *deliver, const char *job_id)
 {
 	struct settings *settings = settings_get(deliver->options.settings);
-	bool room = deliver->calls < (size_t)settings->config->nairi.max_concurrency;
+	bool room = deliver->calls < RESERVE_AHEAD * (size_t)settings->config->nairi.max_concurrency;
 
 	settings_drop(settings);
 	pthread_mutex_lock(&deliver->lock);

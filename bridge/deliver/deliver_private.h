@@ -29,6 +29,7 @@ struct deliver {
 	struct replies *replies;
 	struct vetting *vetting;
 	size_t calls; /* continue and look calls, and claims on their way to one */
+	size_t vets;  /* permissions that are being asked for */
 	int64_t identity_at_ms;
 	int identity_tries;
 	bool identity_busy;
@@ -53,6 +54,7 @@ struct flight {
 	struct message_row row;    /* in the arena; as loaded at the claim */
 	bool looking;              /* the call is a list of messages, not a continue */
 	bool counted;              /* in deliver->calls */
+	bool vets;                 /* in deliver->vets */
 	bool probe;                /* the one message that is let through while the upstream is unreachable */
 	struct nairi_verdict verdict;
 	enum nairi_sight sight;

@@ -42,6 +42,8 @@ struct dispatcher {
 	int64_t stop_at_ms;
 
 	/* dispatcher's thread: */
+	struct call *limited_first, *limited_last; /* wait for their turn */
+	size_t limited_running;
 	struct slot *running, *pool;
 	size_t running_count, pool_count;
 };
@@ -254,6 +256,7 @@ static void start_call(struct dispatcher *dispatcher, struct call *call)
 		slot->next->prev = slot;
 	dispatcher->running = slot;
 	dispatcher->running_count++;
+	dispatcher->limited_running += call->limited ? 1 : 0;
 }
 
 /* ---- the end of a transfer ---- */
@@ -300,6 +303,7 @@ static void finish_slot(struct dispatcher *dispatcher, struct slot *slot, CURLco
 	if (slot->next != NULL)
 		slot->next->prev = slot->prev;
 	dispatcher->running_count--;
+	dispatcher->limited_running -= call->limited ? 1 : 0;
 	FAULT_POINT("after-answer");
 	call->done(call);
 	slot_put(dispatcher, slot);
@@ -333,6 +337,31 @@ static struct call *take_submitted(struct dispatcher *dispatcher, bool *ret_stop
 	return calls;
 }
 
+static void queue_limited(struct dispatcher *dispatcher, struct call *call)
+{
+	call->next = NULL;
+	if (dispatcher->limited_first == NULL)
+		dispatcher->limited_first = call;
+	else
+		dispatcher->limited_last->next = call;
+	dispatcher->limited_last = call;
+}
+
+static struct call *next_limited(struct dispatcher *dispatcher)
+{
+	struct call *call = dispatcher->limited_first;
+
+	if (call != NULL)
+		dispatcher->limited_first = call->next;
+	return call;
+}
+
+static void start_limited(struct dispatcher *dispatcher)
+{
+	while (dispatcher->limited_running < dispatcher->options.limited_max && dispatcher->limited_first != NULL)
+		start_call(dispatcher, next_limited(dispatcher));
+}
+
 /* Nothing starts after a stop: what still waits for a connection, or for its turn, goes back as it came. */
 static void cancel_unsent(struct dispatcher *dispatcher)
 {
@@ -343,6 +372,8 @@ static void cancel_unsent(struct dispatcher *dispatcher)
 		slot->call->cancelled = true;
 		finish_slot(dispatcher, slot, CURLE_ABORTED_BY_CALLBACK);
 	}
+	for (struct call *call; (call = next_limited(dispatcher)) != NULL;)
+		cancel_call(call);
 }
 
 static void *run_dispatcher(void *ctx)
@@ -357,12 +388,15 @@ static void *run_dispatcher(void *ctx)
 			next = call->next;
 			if (stop)
 				cancel_call(call);
+			else if (call->limited)
+				queue_limited(dispatcher, call);
 			else
 				start_call(dispatcher, call);
 		}
 		if (stop && !stopping)
 			cancel_unsent(dispatcher);
 		stopping = stop;
+		start_limited(dispatcher);
 		if (stop && clock_mono_ms() >= stop_at) {
 			while (dispatcher->running != NULL)
 				finish_slot(dispatcher, dispatcher->running, CURLE_ABORTED_BY_CALLBACK);
@@ -371,6 +405,8 @@ static void *run_dispatcher(void *ctx)
 			return NULL;
 		(void)curl_multi_perform(dispatcher->multi, &running);
 		finish_ended(dispatcher);
+		if (!stop)
+			start_limited(dispatcher);
 		int64_t wait = 1000;
 		if (stop) {
 			int64_t left = stop_at - clock_mono_ms();
@@ -396,7 +432,6 @@ int dispatcher_new(const struct dispatcher_options *options, struct dispatcher *
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	}
 	curl_multi_setopt(dispatcher->multi, CURLMOPT_MAXCONNECTS, options->max_connections);
-	curl_multi_setopt(dispatcher->multi, CURLMOPT_MAX_HOST_CONNECTIONS, options->max_connections);
 	*ret = dispatcher;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct call {
 	size_t answer_max;            /* bytes */
 	void (*done)(struct call *call); /* on the dispatcher's thread; owns the call from then on */
 	void *user;
+	bool limited;                 /* one of those of which only options.limited_max run at once, in order */
 
 	/* By the dispatcher. */
 	enum call_result result;
@@ -42,7 +43,8 @@ struct call {
 
 struct dispatcher_options {
 	const char *proxy;     /* "none", "env" or a URL */
-	long max_connections;  /* kept and per host */
+	long max_connections;  /* kept for reuse; calls are never held back by it, for a held call has no time-out */
+	size_t limited_max;    /* calls marked `limited` under way at once; the others wait here */
 };
 
 int dispatcher_new(const struct dispatcher_options *options, struct dispatcher **ret, struct error *err) MUST_CHECK;

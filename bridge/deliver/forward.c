@@ -10,6 +10,9 @@
 #include "bridge/deliver/backoff.h"
 #include "bridge/deliver/deliver_private.h"
 
+#define VETS_MAX     32  /* permissions asked for at once */
+#define VET_AGAIN_MS 100
+
 /* ---- flights ---- */
 
 struct flight *flight_new(struct deliver *deliver, struct lane *lane, struct waiting *waiting)
@@ -36,6 +39,8 @@ void flight_free(struct flight *flight)
 {
 	if (flight->counted)
 		flight->deliver->calls--;
+	if (flight->vets)
+		flight->deliver->vets--;
 	if (flight->probe)
 		flight->deliver->circuit.probing = false;
 	settings_drop(flight->settings);
@@ -425,6 +430,7 @@ static void submit(struct flight *flight, const char *name, size_t answer_max)
 	const struct config *config = config_of(flight);
 
 	flight->attempt_call = name;
+	flight->call.limited = true;
 	flight->call.token = config->nairi.api_key;
 	flight->call.timeout_ms = config->nairi.timeout_ms;
 	flight->call.answer_max = answer_max;
@@ -545,6 +551,13 @@ void forward_start(struct deliver *deliver, struct store *store, struct lane *la
 		return;
 	}
 	if (waiting->state == MESSAGE_VETTING) {
+		if (deliver->vets >= VETS_MAX) {
+			waiting->due_ms = now_ms + VET_AGAIN_MS;
+			let_go(flight);
+			return;
+		}
+		flight->vets = true;
+		deliver->vets++;
 		vet_start(flight, now_ms);
 		return;
 	}

@@ -138,7 +138,8 @@ static bool read_common(const struct call *call, int64_t now_ms, int64_t max_wai
 		return false;
 	bool json = read_error(answer, ret->error);
 	if (status >= 300 && status < 400) {
-		conclude(ret, NAIRI_LATER, "redirected with %d, which is never followed; correct nairi.url", status);
+		/* Not surely refused, either: a 303 says that the request was carried out (RFC 9110 section 15.4.4). */
+		conclude(ret, NAIRI_DOUBT, "redirected with %d, which is never followed; correct nairi.url", status);
 		ret->unreachable = true;
 	} else if (!json) {
 		/* An edge proxy, a firewall: it says nothing about the job, and may hide that the call was accepted. */
@@ -167,6 +168,7 @@ void nairi_read_continue(const struct call *call, int64_t now_ms, int64_t max_wa
 		ret->meaning = NAIRI_FORWARDED;
 	else
 		conclude(ret, NAIRI_DOUBT, "%d without a usable message_id", call->answer.status);
+	ret->unreachable = ret->meaning == NAIRI_DOUBT;
 }
 
 static bool ends_in(const char *text, const char *tail)
@@ -201,6 +203,7 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 	const cJSON *list = failed == 0 ? json_at(tree, "messages") : NULL;
 	if (!cJSON_IsArray(list)) {
 		conclude(ret, NAIRI_LATER, "the job's list of messages is not what the API documents", 0);
+		ret->unreachable = true;
 		return NAIRI_UNSEEN;
 	}
 	const cJSON *message;

@@ -124,6 +124,10 @@ static int add_tcp(struct listener_set *set, const char *spec, struct error *err
 		return -1;
 	if (colon == NULL)
 		return error_set(err, ERR_CONFIG, "listen: %s: expected host:port", spec);
+	char *end;
+	unsigned long port = strtoul(colon + 1, &end, 10);
+	if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port > 65535)
+		return error_set(err, ERR_CONFIG, "listen: %s: expected a port from 0 to 65535", spec);
 	size_t len = (size_t)(colon - spec);
 	const char *start = spec;
 	if (len >= 2 && spec[0] == '[' && spec[len - 1] == ']') {
@@ -168,10 +172,11 @@ static int add_systemd(struct listener_set *set, struct error *err)
 	if (count < 1 || (size_t)count > LISTENER_MAX - set->count)
 		return error_set(err, ERR_CONFIG, "listen: systemd: %ld sockets were passed in", count);
 	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)count; fd++) {
-		int type = 0;
+		int type = 0, listens = 0;
 		socklen_t len = sizeof(type);
-		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_STREAM)
-			return error_set(err, ERR_CONFIG, "listen: systemd: descriptor %d is no stream socket", fd);
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_STREAM ||
+		    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || listens == 0)
+			return error_set(err, ERR_CONFIG, "listen: systemd: descriptor %d is no listening stream socket", fd);
 	}
 	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)count; fd++) {
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -199,6 +199,9 @@ int sqlite_db_open(const char *path, enum store_mode mode, sqlite3 **ret, struct
 {
 	sqlite3 *db = NULL;
 	/* A reader opens for writing too, or it could not share the WAL's index; query_only holds it. */
+	/* Nobody asks SQLite how much memory it has, and counting it takes a lock at every allocation. Too late (and refused,
+	 * harmlessly) once it was initialised. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (db == NULL)

@@ -560,8 +560,9 @@ def concurrency(t):
     for job in jobs:
         send(t, job)
     t.until(lambda: t.sandbox.hits(fault) >= 3, "three calls")
-    status = t.bridge.status()
-    eq((status["deliver"]["in_flight"], status["deliver"]["waiting"]), (3, 12), "in flight, waiting")
+    eq(t.bridge.status()["deliver"]["waiting"], 12, "messages that wait")
+    # Behind the calls that may be: had there been more, they would have gone before this one's answer.
+    t.comment("untouched by the limit", 99)
     eq(t.sandbox.hits(fault), 3, "calls at once")
     t.sandbox.clear()
     t.sandbox.release()

@@ -428,13 +428,13 @@ def draining(t):
                     ok(int(answer.header("Retry-After")) > 0, "Retry-After")
         except (Closed, OSError):
             pass
-        ok(set(statuses) <= {503}, f"answers while draining: {statuses}")
+        # One that came in before it stopped taking them is kept: 202, never "wait for the outcome".
+        ok(set(statuses) <= {202, 503} and statuses == sorted(statuses), f"answers while draining: {statuses}")
     eq(t.bridge.wait_end(), 0, "exit status")
     t.sandbox.release()
     t.bridge.start()
     t.settled()
-    ok(all("too late" not in prompt for prompt in t.sandbox.prompts(job)), "a refused delivery was forwarded")
-    eq(len(t.sandbox.prompts(job)), 1, "messages")
+    eq(len(t.sandbox.prompts(job)), 1 + statuses.count(202), "messages")
 
 
 @scenario("/healthz and /readyz stand on both listeners; /metrics and the admin API only on the admin one")
@@ -774,6 +774,8 @@ def trust_lists(t):
     ignored(t.comment("x", association="OWNER", author=user("evil[bot]", 9, "Bot")), "bot")
     ignored(t.comment("x", association="OWNER", author=user("robo[bot]", 10, "Bot")), "bot")
     ignored(t.comment("x", association="OWNER", author=user("sneaky[bot]", 11, "User")), "bot")
+    ignored(t.comment("x", association="OWNER", author=user("no-suffix", 13, "Bot")), "bot")
+    ignored(t.comment("x", association="OWNER", sender=user("no-suffix", 13, "Bot")), "bot")
     queued(t.comment("3", association="NONE", author=user("good-bot[bot]", 12, "Bot")))
     queued(t.comment("4", association="NONE", author=user("any[bot]", 4242, "Bot")))
     t.settled()

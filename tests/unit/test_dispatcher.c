@@ -249,7 +249,36 @@ static void server_wait_requests(struct server *server, size_t count)
 
 static void server_plan(struct server *server, enum act act, const char *text)
 {
+	pthread_mutex_lock(&server->lock);
+	assert_true(server->plan_count < PLANS);
 	server->plans[server->plan_count++] = (struct plan){ act, text };
+	pthread_mutex_unlock(&server->lock);
+}
+
+static size_t server_requests(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	size_t count = server->request_count;
+	pthread_mutex_unlock(&server->lock);
+	return count;
+}
+
+static size_t server_connections(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	size_t count = server->connections;
+	pthread_mutex_unlock(&server->lock);
+	return count;
+}
+
+/* The i-th request as it came: it does not change any more. */
+static const char *server_request(struct server *server, size_t i)
+{
+	pthread_mutex_lock(&server->lock);
+	const char *text = i < PLANS ? server->requests[i] : NULL;
+	pthread_mutex_unlock(&server->lock);
+	assert_non_null(text);
+	return text;
 }
 
 /* After the dispatcher is gone: its connections are closed, so every thread ends. */
@@ -339,6 +368,14 @@ static void probe_wait(struct probe *probe)
 	assert_int_equal(failed, 0);
 }
 
+static int probe_done(struct probe *probe)
+{
+	pthread_mutex_lock(&probe->bench->lock);
+	int done = probe->done;
+	pthread_mutex_unlock(&probe->bench->lock);
+	return done;
+}
+
 static void probe_free(struct probe *probe)
 {
 	free(probe->body);
@@ -365,9 +402,10 @@ static void bench_stop(struct bench *bench, int64_t deadline_ms)
 	bench->stopped = true;
 }
 
+#define LIMITED 2
 static void bench_open(struct bench *bench, long connections)
 {
-	struct dispatcher_options options = { .proxy = "none", .max_connections = connections };
+	struct dispatcher_options options = { .proxy = "none", .max_connections = connections, .limited_max = LIMITED };
 	struct error err;
 
 	pthread_mutex_init(&bench->lock, NULL);
@@ -445,7 +483,7 @@ static void answered(void **state)
 	assert_string_equal(probe->retry_after, "7");
 	assert_false(pthread_equal(probe->thread, pthread_self()));
 	assert_true(probe->call.started_ms > 1600000000000 && probe->call.duration_ms >= 0);
-	const char *request = bench->server.requests[0];
+	const char *request = server_request(&bench->server, 0);
 	assert_int_equal(strncmp(request, "POST /x HTTP/1.1\r\n", 18), 0);
 	assert_non_null(strstr(request, "\r\nAuthorization: Bearer nr_secret\r\n"));
 	assert_non_null(strstr(request, "\r\nAccept: application/x\r\n"));
@@ -463,9 +501,9 @@ static void sends_without_a_body(void **state)
 	server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
 	struct probe *probe = make(bench, NULL);
 	assert_int_equal(probe->call.result, CALL_ANSWERED);
-	assert_int_equal(strncmp(bench->server.requests[0], "GET /x HTTP/1.1\r\n", 17), 0);
-	assert_null(strstr(bench->server.requests[0], "Authorization"));
-	assert_null(strstr(bench->server.requests[0], "Content-Type"));
+	assert_int_equal(strncmp(server_request(&bench->server, 0), "GET /x HTTP/1.1\r\n", 17), 0);
+	assert_null(strstr(server_request(&bench->server, 0), "Authorization"));
+	assert_null(strstr(server_request(&bench->server, 0), "Content-Type"));
 }
 
 static void sends_other_methods(void **state)
@@ -487,11 +525,11 @@ static void sends_other_methods(void **state)
 		probe->call.spec.method = rows[i].method;
 		go(probe);
 		assert_int_equal(probe->call.result, CALL_ANSWERED);
-		assert_int_equal(strncmp(bench->server.requests[i], rows[i].line, strlen(rows[i].line)), 0);
-		assert_string_equal(strstr(bench->server.requests[i], "\r\n\r\n") + 4,
+		assert_int_equal(strncmp(server_request(&bench->server, i), rows[i].line, strlen(rows[i].line)), 0);
+		assert_string_equal(strstr(server_request(&bench->server, i), "\r\n\r\n") + 4,
 				    rows[i].body != NULL ? rows[i].body : "");
 	}
-	assert_int_equal(bench->server.connections, 1); /* and the connection is kept */
+	assert_int_equal(server_connections(&bench->server), 1); /* and the connection is kept */
 }
 
 static void carries_a_large_body(void **state)
@@ -505,7 +543,7 @@ static void carries_a_large_body(void **state)
 	server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
 	struct probe *probe = make(bench, body);
 	assert_int_equal(probe->call.result, CALL_ANSWERED);
-	assert_int_equal(strlen(strstr(bench->server.requests[0], "\r\n\r\n") + 4), size);
+	assert_int_equal(strlen(strstr(server_request(&bench->server, 0), "\r\n\r\n") + 4), size);
 }
 
 static void does_not_follow(void **state)
@@ -523,7 +561,7 @@ static void does_not_follow(void **state)
 		assert_int_equal(probe->call.result, CALL_ANSWERED);
 		assert_true(probe->call.answer.status >= 301 && probe->call.answer.status <= 308);
 	}
-	assert_int_equal(bench->server.request_count, 3);
+	assert_int_equal(server_requests(&bench->server), 3);
 }
 
 static void does_not_answer_a_challenge(void **state)
@@ -546,7 +584,7 @@ static void does_not_answer_a_challenge(void **state)
 		assert_int_equal(probe->call.result, CALL_ANSWERED);
 		assert_true(probe->call.answer.status >= 401);
 	}
-	assert_int_equal(bench->server.request_count, 5);
+	assert_int_equal(server_requests(&bench->server), 5);
 }
 
 static void a_token_stays_with_its_call(void **state)
@@ -560,8 +598,8 @@ static void a_token_stays_with_its_call(void **state)
 	probe->call.token = token;
 	go(probe);
 	probe = make(bench, BODY);
-	assert_non_null(strstr(bench->server.requests[0], "nr_secret"));
-	assert_null(strstr(bench->server.requests[1], "nr_secret"));
+	assert_non_null(strstr(server_request(&bench->server, 0), "nr_secret"));
+	assert_null(strstr(server_request(&bench->server, 1), "nr_secret"));
 }
 
 static void reads_no_more_than_allowed(void **state)
@@ -610,6 +648,7 @@ static void not_sent_when_nobody_listens(void **state)
 	int port;
 	CLEANUP(cleanup_close) int fd = bound_socket(&port); /* bound, but it does not listen */
 
+	assert_true(fd >= 0);
 	for (int i = 0; i < 2; i++) {
 		struct probe *probe = probe_new(bench, i == 0 ? BODY : NULL);
 		probe->call.spec.url = arena_printf(probe->call.arena, "http://127.0.0.1:%d/x", port);
@@ -662,21 +701,21 @@ static void not_sent_when_a_header_does_not_fit(void **state)
 	server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
 	probe = make(bench, BODY); /* the handle is as good as new */
 	assert_int_equal(probe->call.result, CALL_ANSWERED);
-	assert_null(strstr(bench->server.requests[0], "vvv"));
+	assert_null(strstr(server_request(&bench->server, 0), "vvv"));
 }
 
 /* ---- lost ---- */
 
 static void lost(struct bench *bench, enum act act, const char *text, const char *body)
 {
-	size_t before = bench->server.request_count;
+	size_t before = server_requests(&bench->server);
 
 	server_plan(&bench->server, act, text);
 	struct probe *probe = make(bench, body);
 	assert_int_equal(probe->call.result, CALL_LOST);
 	assert_true(strlen(probe->call.reason) > 0);
 	assert_false(probe->call.cancelled);
-	assert_int_equal(bench->server.request_count, before + 1);
+	assert_int_equal(server_requests(&bench->server), before + 1);
 }
 
 static void lost_without_an_answer(void **state)
@@ -715,7 +754,7 @@ static void lost_after_the_time_out(void **state)
 	go(probe);
 	assert_int_equal(probe->call.result, CALL_LOST);
 	assert_true(probe->call.duration_ms >= 190);
-	assert_int_equal(bench->server.request_count, 1);
+	assert_int_equal(server_requests(&bench->server), 1);
 }
 
 /* It waits for a free connection until its time is over: nothing left. */
@@ -732,7 +771,7 @@ static void a_time_out_before_it_left_is_not_sent(void **state)
 	dispatcher_submit(bench->dispatcher, &second->call);
 	probe_wait(second);
 	assert_int_equal(second->call.result, CALL_NOT_SENT);
-	assert_int_equal(bench->server.request_count, 1);
+	assert_int_equal(server_requests(&bench->server), 1);
 	server_open_gate(&bench->server);
 	probe_wait(first);
 }
@@ -741,7 +780,7 @@ static void a_time_out_before_it_left_is_not_sent(void **state)
 
 static void dies_on_a_kept_connection(struct bench *bench, enum act act, const char *body)
 {
-	size_t before = bench->server.request_count, connections = bench->server.connections;
+	size_t before = server_requests(&bench->server), connections = server_connections(&bench->server);
 
 	server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
 	server_plan(&bench->server, act, NULL);
@@ -750,8 +789,8 @@ static void dies_on_a_kept_connection(struct bench *bench, enum act act, const c
 	assert_int_equal(probe->call.result, CALL_ANSWERED);
 	probe = make(bench, body);
 	assert_int_equal(probe->call.result, CALL_LOST);
-	assert_int_equal(bench->server.request_count, before + 2); /* each came once */
-	assert_true(bench->server.connections >= connections + 1);
+	assert_int_equal(server_requests(&bench->server), before + 2); /* each came once */
+	assert_true(server_connections(&bench->server) >= connections + 1);
 }
 
 static void never_resends_after_a_close(void **state)
@@ -785,7 +824,7 @@ static void a_server_that_closed_in_between_is_no_trouble(void **state)
 		/* Closed without "Connection: close": at worst it is lost, never "not sent", and never twice. */
 		assert_true(probe->call.result != CALL_NOT_SENT);
 	}
-	assert_true(bench->server.request_count <= 4);
+	assert_true(server_requests(&bench->server) <= 4);
 }
 
 /* ---- stopping ---- */
@@ -815,7 +854,7 @@ static void a_silent_call_holds_up_no_other(void **state)
 	server_wait_requests(&bench->server, 1);
 	struct probe *second = make(bench, BODY);
 	assert_int_equal(second->call.result, CALL_ANSWERED);
-	assert_int_equal(first->done, 0);
+	assert_int_equal(probe_done(first), 0);
 }
 
 static void stop_cuts_at_the_deadline(void **state)
@@ -842,7 +881,7 @@ static void nothing_starts_after_stop(void **state)
 	struct probe *probe = make(bench, BODY);
 	assert_int_equal(probe->call.result, CALL_NOT_SENT);
 	assert_true(probe->call.cancelled);
-	assert_int_equal(bench->server.connections, 0);
+	assert_int_equal(server_connections(&bench->server), 0);
 }
 
 static void *stop_thread(void *ctx)
@@ -909,6 +948,113 @@ static void cut_while_connecting_is_cancelled(void **state)
 		close(others[i]);
 }
 
+/* ---- calls of which only so many run at once ---- */
+
+static struct probe *limited(struct bench *bench, const char *url)
+{
+	struct probe *probe = probe_new(bench, BODY);
+
+	probe->call.limited = true;
+	if (url != NULL)
+		probe->call.spec.url = url;
+	dispatcher_submit(bench->dispatcher, &probe->call);
+	return probe;
+}
+
+static void limited_calls_take_turns(void **state)
+{
+	struct bench *bench = *state;
+	struct probe *probes[5];
+	char path[16];
+
+	for (int i = 0; i < LIMITED; i++)
+		server_plan(&bench->server, ACT_GATED, OK_TEXT);
+	for (int i = 0; i < 6; i++)
+		server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
+	for (int i = 0; i < 5; i++) {
+		probes[i] = probe_new(bench, BODY);
+		probes[i]->call.limited = true;
+		probes[i]->call.spec.url =
+			arena_printf(probes[i]->call.arena, "http://127.0.0.1:%d/%d", bench->server.port, i);
+		dispatcher_submit(bench->dispatcher, &probes[i]->call);
+	}
+	server_wait_requests(&bench->server, LIMITED);
+	struct probe *other = make(bench, BODY); /* not of their kind: it passes them */
+	assert_int_equal(other->call.result, CALL_ANSWERED);
+	assert_int_equal(server_requests(&bench->server), LIMITED + 1);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(probe_done(probes[i]), 0);
+	server_open_gate(&bench->server);
+	for (int i = 0; i < 5; i++) {
+		probe_wait(probes[i]);
+		assert_int_equal(probes[i]->call.result, CALL_ANSWERED);
+	}
+	assert_int_equal(server_requests(&bench->server), 6);
+	/* The third could not start before one of the first two was over. */
+	for (size_t i = 0; i < LIMITED; i++) {
+		(void)snprintf(path, sizeof(path), "POST /%zu ", i);
+		assert_true(strncmp(server_request(&bench->server, 0), path, 8) == 0 ||
+			    strncmp(server_request(&bench->server, 1), path, 8) == 0);
+	}
+}
+
+/* However a turn ends, the next one comes. */
+static void a_limited_call_gives_its_turn_back(void **state)
+{
+	struct bench *bench = *state;
+	char value[4096];
+	int port;
+	CLEANUP(cleanup_close) int fd = bound_socket(&port);
+
+	assert_true(fd >= 0);
+	memset(value, 'v', sizeof(value));
+	value[sizeof(value) - 1] = '\0';
+	server_plan(&bench->server, ACT_RESET, NULL);
+	server_plan(&bench->server, ACT_CLOSE, NULL);
+	server_plan(&bench->server, ACT_SILENT, NULL);
+	server_plan(&bench->server, ACT_ANSWER, OK_TEXT);
+	(void)limited(bench, NULL);
+	(void)limited(bench, NULL);
+	(void)limited(bench, "ftp://127.0.0.1/");
+	struct probe *refused = probe_new(bench, BODY);
+	refused->call.limited = true;
+	refused->call.spec.url = arena_printf(refused->call.arena, "http://127.0.0.1:%d/", port);
+	dispatcher_submit(bench->dispatcher, &refused->call);
+	struct probe *unfit = probe_new(bench, BODY);
+	unfit->call.limited = true;
+	unfit->call.spec.headers[0] = (struct http_header){ "X", value };
+	unfit->call.spec.header_count = 1;
+	dispatcher_submit(bench->dispatcher, &unfit->call);
+	for (size_t i = 0; i < bench->probe_count; i++)
+		probe_wait(bench->probes[i]);
+	struct probe *slow = probe_new(bench, BODY);
+	slow->call.limited = true;
+	slow->call.timeout_ms = 100;
+	probe_wait(go(slow));
+	assert_int_equal(slow->call.result, CALL_LOST);
+	struct probe *last = limited(bench, NULL);
+	probe_wait(last);
+	assert_int_equal(last->call.result, CALL_ANSWERED);
+}
+
+static void limited_calls_that_wait_are_cancelled(void **state)
+{
+	struct bench *bench = *state;
+	struct probe *probes[4];
+
+	server_plan(&bench->server, ACT_SILENT, NULL);
+	server_plan(&bench->server, ACT_SILENT, NULL);
+	for (int i = 0; i < 4; i++)
+		probes[i] = limited(bench, NULL);
+	server_wait_requests(&bench->server, LIMITED);
+	bench_stop(bench, 50);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(probes[i]->call.result, i < LIMITED ? CALL_LOST : CALL_NOT_SENT);
+		assert_int_equal(probes[i]->call.cancelled, i >= LIMITED);
+	}
+	assert_int_equal(server_requests(&bench->server), LIMITED);
+}
+
 #define MANY 200
 static void many_at_once_each_once(void **state)
 {
@@ -916,6 +1062,7 @@ static void many_at_once_each_once(void **state)
 	int port;
 	CLEANUP(cleanup_close) int fd = bound_socket(&port);
 
+	assert_true(fd >= 0);
 	for (int i = 0; i < MANY; i++) {
 		struct probe *probe = probe_new(bench, BODY);
 		probe->call.spec.url = arena_printf(probe->call.arena, "http://127.0.0.1:%d/x", port);
@@ -974,6 +1121,9 @@ int main(void)
 		WITH_SERVER(nothing_starts_after_stop),
 		WITH_ONE(what_waits_at_stop_is_not_sent),
 		WITH_SERVER(cut_while_connecting_is_cancelled),
+		WITH_SERVER(limited_calls_take_turns),
+		WITH_SERVER(a_limited_call_gives_its_turn_back),
+		WITH_SERVER(limited_calls_that_wait_are_cancelled),
 		WITH_SERVER(many_at_once_each_once),
 		cmocka_unit_test(freed_without_a_start),
 	};

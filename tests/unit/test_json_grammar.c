@@ -418,7 +418,7 @@ static void limits_depth(void **state)
 
 static void limits_the_number_of_values(void **state)
 {
-	CLEANUP(strbuf_release) struct strbuf text = STRBUF(1U << 20), out = STRBUF(1U << 20);
+	CLEANUP(strbuf_release) struct strbuf text = STRBUF(1U << 23), out = STRBUF(1U << 23);
 
 	(void)state;
 	/* The object, the array and what is in it. */
