@@ -386,7 +386,8 @@ static void done_comes_after_the_commit(void **state)
 
 static void takes_no_others_along(void **state)
 {
-	static const enum error_code codes[] = { ERR_CONFLICT, ERR_INVALID, ERR_INTERNAL, ERR_NOT_FOUND, ERR_TOO_LARGE };
+	static const enum error_code codes[] = { ERR_CONFLICT, ERR_INVALID, ERR_INTERNAL, ERR_NOT_FOUND,
+						ERR_TOO_LARGE };
 	struct bench *bench = *state;
 	struct committer_stats stats;
 

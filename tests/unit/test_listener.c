@@ -462,7 +462,8 @@ static int run_systemd(struct bench *bench, const struct systemd_case *c)
 		const struct listener *listener = &bench->set.items[i];
 		if (listener->fd != 3 + (int)i || listener->name[0] == '\0' || listener->unlink_path[0] != '\0')
 			return 13;
-		if ((fcntl(listener->fd, F_GETFD) & FD_CLOEXEC) == 0 || (fcntl(listener->fd, F_GETFL) & O_NONBLOCK) == 0)
+		if ((fcntl(listener->fd, F_GETFD) & FD_CLOEXEC) == 0 ||
+		    (fcntl(listener->fd, F_GETFL) & O_NONBLOCK) == 0)
 			return 14;
 	}
 	listener_close_all(&bench->set);

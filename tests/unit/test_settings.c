@@ -140,11 +140,14 @@ static void resolves(void **state)
 static void does_not_resolve(void **state)
 {
 	static const char *const texts[] = {
-		"", ":", "github", "github:", ":octo/hello#42", "unknown:x", "GITHUB:octo/hello#42", " github:x", "octo/hello#42",
+		"", ":", "github", "github:", ":octo/hello#42", "unknown:x", "GITHUB:octo/hello#42", " github:x",
+		"octo/hello#42",
 		"ci:a\nb", "ci:\t", "ci:\x7F", "ci:\x1B[31m",
 		"https://example.com/octo/hello/pull/42", "https://github.com/octo/hello", "https://github.com/",
-		"https://github.com.evil.example/octo/hello/pull/42", "https://evil.example/github.com/octo/hello/pull/42",
-		"https://github.com@evil.example/octo/hello/pull/42", "ftp://github.com/octo/hello/pull/42", "://", "http://",
+		"https://github.com.evil.example/octo/hello/pull/42",
+		"https://evil.example/github.com/octo/hello/pull/42",
+		"https://github.com@evil.example/octo/hello/pull/42", "ftp://github.com/octo/hello/pull/42",
+		"://", "http://",
 		"https://github.com/octo/hello/pull/x", "nosuch:https://github.com/octo/hello/pull/42",
 		"a-source-name-that-is-longer-than-any-source-can-have-in-the-configuration:x",
 	};

@@ -124,7 +124,8 @@ static void tells_the_outcome(void **state)
 	assert_int_equal(bench->x[2].reply.status, 200);
 	assert_string_equal(
 		strbuf_str(&bench->x[2].reply.body),
-		"{\"status\":\"ignored\",\"reason\":\"withdrawn\",\"delivery_id\":\"01890a5d-ac96-774b-bcce-d00000000002\"}");
+		"{\"status\":\"ignored\",\"reason\":\"withdrawn\","
+		"\"delivery_id\":\"01890a5d-ac96-774b-bcce-d00000000002\"}");
 }
 
 static void tells_it_once(void **state)
