@@ -103,6 +103,8 @@ static void warn_of_restart(const struct config *old, const struct config *next)
 		changed = "admin.listen";
 	else if (strcmp(old->proxy, next->proxy) != 0)
 		changed = "proxy";
+	else if (old->nairi.max_concurrency != next->nairi.max_concurrency)
+		changed = "nairi.max_concurrency";
 	if (changed != NULL)
 		log_event(LOG_WARN, "bridge.reload_partial", "takes effect at the next start only",
 			  LOG_STR("reason", changed));
