@@ -12,7 +12,7 @@
 #define BATCH_MAX      1024
 #define AGAIN_AFTER_MS 500 /* between tries while the store refuses */
 #define GATHER_FROM    8      /* items: a batch of so many or more means load, */
-#define GATHER_US      500    /* under which the next one may gather so much longer */
+#define GATHER_US      300    /* under which the next one may gather so much longer */
 
 struct queue {
 	struct commit_item *head, *tail;
@@ -208,13 +208,13 @@ static int64_t next_moment(const struct committer *committer)
 
 /*
  * A commit costs nearly the same for one item and for fifty. Alone, an item goes at once; under load the fsync of one
- * batch gathers the next, and a little patience on top of it nearly doubles the batch.
+ * batch gathers the next, and a little patience on top of it makes that one half as large again.
  */
 static void gather(struct committer *committer)
 {
 	struct timespec patience = { .tv_nsec = GATHER_US * 1000L };
 
-	if (committer->last_count < GATHER_FROM || committer->closed)
+	if (committer->last_count < GATHER_FROM || committer->waiting.count == 0 || committer->closed)
 		return;
 	pthread_mutex_unlock(&committer->lock);
 	(void)nanosleep(&patience, NULL);

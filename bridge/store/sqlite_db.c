@@ -161,7 +161,7 @@ static int prepare_writer(sqlite3 *db, struct error *err)
 		   "PRAGMA synchronous = FULL;"
 		   "PRAGMA wal_autocheckpoint = 2000;"
 		   "PRAGMA journal_size_limit = 134217728;"
-		   "PRAGMA cache_size = -16384;"
+		   "PRAGMA cache_size = -12288;"
 		   "PRAGMA temp_store = MEMORY;",
 		   err);
 }
