@@ -28,6 +28,7 @@ struct replay {
 	struct message_row row;
 	char job_id[JOB_ID_MAX + 2];
 	int64_t newest;        /* seq; 0: the delivery has no message */
+	bool announced;          /* to the delivering half, until deliver_add */
 	char reason[REASON_MAX]; /* why it has none */
 };
 
@@ -186,13 +187,23 @@ static int put_again(struct replay *replay, struct store *store, struct error *e
 	row->upstream_status = 0;
 	row->error = NULL;
 	row->reason = "a replay";
+	deliver_announce(replay->admin->options.deliver, replay->job_id);
+	replay->announced = true;
 	return store_message_put(store, row, &row->seq, err);
+}
+
+static void take_back(struct replay *replay)
+{
+	if (replay->announced)
+		deliver_retract(replay->admin->options.deliver, replay->job_id);
+	replay->announced = false;
 }
 
 static int replay_apply(struct commit_item *item, struct store *store, struct error *err)
 {
 	struct replay *replay = (struct replay *)item;
 
+	take_back(replay); /* when this is the second try */
 	replay->refusal = (struct error){ .code = ERR_NONE };
 	if (find_newest(replay, store, err) != 0)
 		return -1;
@@ -226,6 +237,7 @@ static void replay_done(struct commit_item *item, const struct error *err)
 	struct replay *replay = (struct replay *)item;
 
 	if (err != NULL) {
+		take_back(replay);
 		admin_refuse_commit(replay->x, "a delivery was not run again", err);
 	} else if (replay->refusal.code != ERR_NONE) {
 		exchange_refuse(replay->x, &replay->refusal);

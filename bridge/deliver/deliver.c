@@ -174,6 +174,7 @@ static void probe_key(struct deliver *deliver)
 	struct probe *probe = calloc(1, sizeof(*probe));
 	struct error err;
 
+	deliver->circuit.retry_at_ms = clock_mono_ms() + CIRCUIT_FIRST_MS; /* should this one not even get off */
 	if (probe == NULL)
 		return;
 	probe->deliver = deliver;
@@ -225,8 +226,9 @@ int64_t deliver_tick(void *ctx, struct store *store, int64_t now_ms)
 	publish(deliver);
 
 	next = identity < next ? identity : next;
+	/* In the past it has been taken account of: a probe is on its way, or nothing is there to be one. */
 	int64_t circuit = circuit_next(&deliver->circuit);
-	next = circuit < next ? circuit : next;
+	next = circuit > now_ms && circuit < next ? circuit : next;
 	/* With no free call or an open circuit, an outcome or the circuit's moment will bring the next tick. */
 	if (deliver->calls < (size_t)max_calls && circuit_allows(&deliver->circuit, now_ms)) {
 		int64_t due = lanes_due(&deliver->lanes);
@@ -246,6 +248,8 @@ bool deliver_reserve(struct deliver *deliver, const char *job_id)
 	pthread_mutex_lock(&deliver->lock);
 	room = room && !deliver->closed;
 	pthread_mutex_unlock(&deliver->lock);
+	/* Whoever waits already goes first: newcomers beyond max_concurrency must not keep them from their turn. */
+	room = room && lanes_due(&deliver->lanes) > clock_mono_ms();
 	if (!room || deliver->circuit.state != CIRCUIT_CLOSED || !lanes_reserve(&deliver->lanes, job_id))
 		return false;
 	deliver->calls++;
@@ -256,6 +260,16 @@ void deliver_unreserve(struct deliver *deliver, const char *job_id)
 {
 	deliver->calls--;
 	lanes_unreserve(&deliver->lanes, job_id);
+}
+
+void deliver_announce(struct deliver *deliver, const char *job_id)
+{
+	lanes_announce(&deliver->lanes, job_id);
+}
+
+void deliver_retract(struct deliver *deliver, const char *job_id)
+{
+	lanes_retract(&deliver->lanes, job_id);
 }
 
 static int copy_row(struct flight *flight, const struct message_row *row)
@@ -291,6 +305,8 @@ void deliver_add(struct deliver *deliver, const struct message_row *row)
 
 	(void)snprintf(waiting.id, sizeof(waiting.id), "%s", row->id);
 	struct waiting *added = lanes_add(&deliver->lanes, row->job_id, &waiting, now);
+	if (!reserved)
+		lanes_retract(&deliver->lanes, row->job_id);
 	struct flight *flight = reserved && added != NULL ? flight_new(deliver, added->lane, added) : NULL;
 	if (added == NULL || (reserved && (flight == NULL || copy_row(flight, row) != 0))) {
 		/* It is committed: the next start finds it. Until then memory has to come back by itself. */

@@ -50,6 +50,13 @@ int64_t deliver_tick(void *deliver, struct store *store, int64_t now_mono_ms);
 bool deliver_reserve(struct deliver *deliver, const char *job_id);
 void deliver_unreserve(struct deliver *deliver, const char *job_id);
 
+/*
+ * Any other message that is being committed for a job, in state queued or vetting: announced inside the transaction, so that
+ * nothing behind it in the same batch overtakes it; deliver_add takes it from there, deliver_retract when it was not committed.
+ */
+void deliver_announce(struct deliver *deliver, const char *job_id);
+void deliver_retract(struct deliver *deliver, const char *job_id);
+
 /* A message that was just committed, in state queued, vetting, or sending (then reserved). row is copied. */
 void deliver_add(struct deliver *deliver, const struct message_row *row);
 /* A queued or vetting message that was just withdrawn. */

@@ -488,6 +488,14 @@ static int claim_apply(struct commit_item *item, struct store *store, struct err
 
 	if (store_message_move(store, &change, err) != 0)
 		return -1;
+	/* Tried again and again while the store refuses: what the last try loaded must not add up. */
+	struct arena *fresh = arena_new(FLIGHT_ARENA);
+	if (fresh == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	arena_free(flight->arena);
+	flight->arena = fresh;
+	flight->call.arena = fresh;
+	flight->row = (struct message_row){ .seq = change.seq };
 	return store_message_load(store, change.seq, flight->arena, &flight->row, err);
 }
 

@@ -52,7 +52,7 @@ static struct lane *lane_get(struct lanes *lanes, const char *job_id)
 /* A lane goes when nothing stands in it and nothing points to it. */
 static void lane_forget(struct lanes *lanes, struct lane *lane)
 {
-	if (lane->head != NULL || lane->busy || lane->ready || lane->timers > 0)
+	if (lane->head != NULL || lane->busy || lane->ready || lane->timers > 0 || lane->announced > 0)
 		return;
 	(void)map_remove(lanes->by_job, lane->job_id);
 	free(lane);
@@ -113,11 +113,29 @@ static void set_busy(struct lanes *lanes, struct lane *lane, bool busy)
 	lanes->busy += busy ? 1 : (size_t)-1;
 }
 
+void lanes_announce(struct lanes *lanes, const char *job_id)
+{
+	struct lane *lane = lane_get(lanes, job_id);
+
+	if (lane != NULL)
+		lane->announced++;
+}
+
+void lanes_retract(struct lanes *lanes, const char *job_id)
+{
+	struct lane *lane = map_get(lanes->by_job, job_id);
+
+	if (lane == NULL || lane->announced == 0)
+		return;
+	lane->announced--;
+	lane_forget(lanes, lane);
+}
+
 bool lanes_reserve(struct lanes *lanes, const char *job_id)
 {
 	struct lane *lane = lane_get(lanes, job_id);
 
-	if (lane == NULL || lane->busy || lane->head != NULL)
+	if (lane == NULL || lane->busy || lane->head != NULL || lane->announced > 0)
 		return false;
 	set_busy(lanes, lane, true);
 	return true;

@@ -31,6 +31,7 @@ struct lane {
 	char job_id[JOB_ID_MAX + 2];
 	struct waiting *head, *tail;
 	bool busy;     /* its head is being worked on (or a place is reserved for one that is being committed) */
+	int announced; /* messages that are being committed behind what stands here: nothing may go past them */
 	bool ready;    /* stands in the list of lanes that can run */
 	int timers;    /* of this lane, in the heap */
 	struct lane *next_ready;
@@ -49,6 +50,13 @@ void lanes_release(struct lanes *lanes);
 
 /* Appends a copy of message to its job's lane; it must come after all that are there. NULL: no memory. */
 struct waiting *lanes_add(struct lanes *lanes, const char *job_id, const struct waiting *message, int64_t now_ms);
+
+/*
+ * A message that is being committed and will be added later (lanes_add, then lanes_retract; or lanes_retract alone
+ * when it was not committed). Until then nothing that is committed after it can reserve the lane and overtake it.
+ */
+void lanes_announce(struct lanes *lanes, const char *job_id);
+void lanes_retract(struct lanes *lanes, const char *job_id);
 
 /*
  * For a message that is about to be committed: true when the job's lane is empty and idle; it is busy from then on,

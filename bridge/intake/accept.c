@@ -153,6 +153,9 @@ static int put_message(struct accept *accept, struct candidate *candidate, struc
 	if (!ignored && state == MESSAGE_QUEUED && deliver_reserve(accept->intake->options.deliver, candidate->job_id)) {
 		candidate->reserved = true;
 		state = MESSAGE_SENDING;
+	} else if (!ignored) {
+		deliver_announce(accept->intake->options.deliver, candidate->job_id);
+		candidate->announced = true;
 	}
 	candidate->row = (struct message_row){
 		.id = candidate->message_id,
@@ -215,12 +218,19 @@ static int accept_one(struct accept *accept, struct candidate *candidate, struct
 	return put_message(accept, candidate, store, err);
 }
 
-static void unreserve(struct accept *accept)
+/* What the delivering half was told of messages that were not committed after all. */
+static void take_back(struct accept *accept)
 {
+	struct deliver *deliver = accept->intake->options.deliver;
+
 	for (size_t i = 0; i < accept->count; i++) {
-		if (accept->candidates[i].reserved)
-			deliver_unreserve(accept->intake->options.deliver, accept->candidates[i].job_id);
-		accept->candidates[i].reserved = false;
+		struct candidate *candidate = &accept->candidates[i];
+		if (candidate->reserved)
+			deliver_unreserve(deliver, candidate->job_id);
+		if (candidate->announced)
+			deliver_retract(deliver, candidate->job_id);
+		candidate->reserved = false;
+		candidate->announced = false;
 	}
 }
 
@@ -246,7 +256,7 @@ static int accept_apply(struct commit_item *item, struct store *store, struct er
 	const char *sender = seen_key(accept->arena, 'd', accept->row.sender_id);
 	bool seen = false, kept = false;
 
-	unreserve(accept); /* when this is the second try */
+	take_back(accept); /* when this is the second try */
 	accept->result = ACCEPT_IGNORED;
 	accept->reason = accept->row.reason;
 	for (size_t i = 0; i < accept->count; i++) {
@@ -338,7 +348,7 @@ static void accept_done(struct commit_item *item, const struct error *err)
 	struct intake *intake = accept->intake;
 
 	if (err != NULL) {
-		unreserve(accept);
+		take_back(accept);
 		atomic_fetch_add(&intake->refused, 1);
 		log_event(LOG_ERROR, "delivery.rejected", "the store cannot keep it; the sender was told to send it again",
 			  LOG_STR("source", accept->row.source), LOG_STR("sender_delivery_id", accept->row.sender_id),

@@ -29,7 +29,7 @@ struct candidate {
 	/* What accept makes of it, anew at each try: */
 	enum policy_verdict verdict;
 	const char *reason;      /* with POLICY_IGNORE */
-	bool queued, reserved, withdrawn;
+	bool queued, reserved, announced, withdrawn;
 	struct message_row row;
 	char job_id[JOB_ID_MAX + 2];
 };

@@ -156,10 +156,10 @@ static int migrate(sqlite3 *db, int64_t version, struct error *err)
 static int prepare_writer(sqlite3 *db, struct error *err)
 {
 	return run(db,
-		   "PRAGMA page_size = 16384;"
+		   "PRAGMA page_size = 4096;"
 		   "PRAGMA journal_mode = WAL;"
 		   "PRAGMA synchronous = FULL;"
-		   "PRAGMA wal_autocheckpoint = 2000;"
+		   "PRAGMA wal_autocheckpoint = 2500;"
 		   "PRAGMA journal_size_limit = 134217728;"
 		   "PRAGMA cache_size = -12288;"
 		   "PRAGMA temp_store = MEMORY;",

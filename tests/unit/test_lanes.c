@@ -166,6 +166,30 @@ static void reserves(void **state)
 	lanes_unreserve(lanes, A);
 }
 
+/* Two messages of one job in one batch, the first to be vetted: the second must not be sent before it is even added. */
+static void nothing_overtakes_what_is_announced(void **state)
+{
+	struct lanes *lanes = *state;
+
+	lanes_announce(lanes, A);
+	assert_false(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, B));
+	lanes_unreserve(lanes, B);
+	(void)add(lanes, A, 1, 0, 0);
+	lanes_retract(lanes, A);
+	assert_false(lanes_reserve(lanes, A)); /* it stands there now */
+	lanes_pop(lanes, expect_next(lanes, A, 1, 0), 0);
+	lanes_announce(lanes, A);
+	lanes_announce(lanes, A);
+	lanes_retract(lanes, A); /* one was not committed, the other still may be */
+	assert_false(lanes_reserve(lanes, A));
+	lanes_retract(lanes, A);
+	assert_int_equal(map_count(lanes->by_job), 0);
+	assert_true(lanes_reserve(lanes, A));
+	lanes_unreserve(lanes, A);
+	lanes_retract(lanes, A); /* nobody announced anything */
+}
+
 /* One delivery may bring two messages for one job: the first is reserved, the second waits behind it. */
 static void unreserve_with_something_behind(void **state)
 {
@@ -437,6 +461,7 @@ int main(void)
 		LANES_TEST(settles_until_due),
 		LANES_TEST(serves_lanes_in_turn),
 		LANES_TEST(reserves),
+		LANES_TEST(nothing_overtakes_what_is_announced),
 		LANES_TEST(unreserve_with_something_behind),
 		LANES_TEST(removes),
 		LANES_TEST(a_removed_head_hands_on),
