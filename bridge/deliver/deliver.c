@@ -114,8 +114,7 @@ static bool take_orders(struct deliver *deliver)
 	deliver->reloaded = false;
 	pthread_mutex_unlock(&deliver->lock);
 	if (reloaded) {
-		deliver->identity_at_ms = 0;
-		deliver->identity_tries = 0;
+		identity_restart(deliver);
 		if (deliver->circuit.state == CIRCUIT_KEY)
 			deliver->circuit.retry_at_ms = 0; /* ask again at once, with what may be a new key */
 	}
@@ -153,6 +152,10 @@ static void probe_done(struct commit_item *item, const struct error *err)
 
 	(void)err;
 	deliver->circuit.probing = false;
+	if (deliver->circuit.state != CIRCUIT_KEY) {
+		probe_free(probe); /* a message that was under way has found out first */
+		return;
+	}
 	if (!probe->works) {
 		(void)circuit_key_refused(&deliver->circuit, true, clock_mono_ms());
 	} else if (circuit_success(&deliver->circuit)) {

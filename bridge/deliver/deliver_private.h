@@ -30,9 +30,13 @@ struct deliver {
 	struct vetting *vetting;
 	size_t calls; /* continue and look calls, and claims on their way to one */
 	size_t vets;  /* permissions that are being asked for */
-	int64_t identity_at_ms;
-	int identity_tries;
-	bool identity_busy;
+	struct {
+		int64_t at_ms;  /* mono: when to go on asking; INT64_MAX: all is known */
+		size_t next;    /* the source to go on with */
+		int rounds;     /* over all sources in which one failed, in a row */
+		bool busy, failed;
+		bool again;     /* ask those too whose answer is known: their token may be another's now */
+	} identity;
 
 	pthread_mutex_t lock; /* of what other threads read and set: */
 	struct deliver_stats stats;
@@ -101,5 +105,6 @@ int64_t replies_tick(struct replies *replies, struct store *store, int64_t now_m
 
 /* identity.c */
 int64_t identity_tick(struct deliver *deliver, int64_t now_ms);
+void identity_restart(struct deliver *deliver); /* after a reload */
 
 #endif

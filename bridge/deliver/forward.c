@@ -41,7 +41,7 @@ void flight_free(struct flight *flight)
 		flight->deliver->calls--;
 	if (flight->vets)
 		flight->deliver->vets--;
-	if (flight->probe)
+	if (flight->probe && flight->deliver->circuit.state == CIRCUIT_UNREACHABLE)
 		flight->deliver->circuit.probing = false;
 	settings_drop(flight->settings);
 	arena_free(flight->arena);
@@ -97,15 +97,32 @@ static void end_failed(struct flight *flight, int64_t now_ms, const char *words)
 				    words != NULL ? flight->verdict.status : 0, now_ms, flight->arena, &flight->reply);
 }
 
-/* Back into the queue, or given up when it was tried often enough. */
+static bool is_old(const struct flight *flight, int64_t now_ms)
+{
+	return now_ms - flight->waiting->created_ms > config_of(flight)->retry.give_up_after_ms;
+}
+
+static void end_expired(struct flight *flight, int64_t now_ms, const char *last)
+{
+	bool known = last != NULL && last[0] != '\0';
+
+	set_reason(flight, "gave up after %lld s, retry.give_up_after%s%s",
+		   (long long)(config_of(flight)->retry.give_up_after_ms / 1000), known ? ": " : "", known ? last : "");
+	end_failed(flight, now_ms, NULL);
+}
+
+/* Back into the queue, or given up when it was tried often or long enough. */
 static void end_later(struct flight *flight, int64_t now_ms, int64_t wait_ms)
 {
-	const struct config *config = config_of(flight);
 	int attempts = flight->waiting->attempts;
 
-	if (attempts >= config->retry.attempts) {
+	if (attempts >= config_of(flight)->retry.attempts) {
 		set_reason(flight, "gave up after %d attempts: %s", attempts, flight->verdict.reason);
 		end_failed(flight, now_ms, NULL);
+		return;
+	}
+	if (is_old(flight, now_ms)) {
+		end_expired(flight, now_ms, flight->verdict.reason);
 		return;
 	}
 	flight->change.to = MESSAGE_QUEUED;
@@ -189,8 +206,10 @@ static void decide_look(struct flight *flight, int64_t now_ms)
 	} else if (flight->sight == NAIRI_ABSENT) {
 		flight->change.to = MESSAGE_IN_DOUBT;
 		flight->change.due_ms = now_ms + (wait > DOUBT_GRACE_MS ? wait : DOUBT_GRACE_MS);
-	} else if (flight->verdict.meaning == NAIRI_KEY) {
+	} else if (flight->verdict.meaning == NAIRI_KEY || flight->call.cancelled) {
 		end_unchanged(flight);
+	} else if (is_old(flight, now_ms)) {
+		end_expired(flight, now_ms, "it may have arrived, and the list that would tell could not be read");
 	} else {
 		flight->change.to = MESSAGE_IN_DOUBT;
 		flight->change.due_ms = now_ms + (wait > 1000 ? wait : 1000);
@@ -199,17 +218,12 @@ static void decide_look(struct flight *flight, int64_t now_ms)
 
 static void decide_expired(struct flight *flight, int64_t now_ms)
 {
-	const char *last = flight->row.reason;
-
 	if (flight->waiting->state == MESSAGE_VETTING) {
 		flight->change.to = MESSAGE_IGNORED;
 		set_reason(flight, "the author's permission could not be checked in time");
 		return;
 	}
-	set_reason(flight, "gave up after %lld s, retry.give_up_after%s%s",
-		   (long long)(config_of(flight)->retry.give_up_after_ms / 1000),
-		   last != NULL && last[0] != '\0' ? ": " : "", last != NULL ? last : "");
-	end_failed(flight, now_ms, NULL);
+	end_expired(flight, now_ms, flight->row.reason);
 }
 
 /* Fills flight->change from what the call came to. Committer's thread, once per flight. */
@@ -533,15 +547,21 @@ static void claim(struct flight *flight)
 void forward_start(struct deliver *deliver, struct store *store, struct lane *lane, int64_t now_ms)
 {
 	struct waiting *waiting = lane->head;
-	struct flight *flight = flight_new(deliver, lane, waiting);
 	struct error err;
 
+	if (waiting->state == MESSAGE_VETTING && deliver->vets >= VETS_MAX) {
+		waiting->due_ms = now_ms + VET_AGAIN_MS;
+		lanes_settle(&deliver->lanes, lane, now_ms);
+		return;
+	}
+	struct flight *flight = flight_new(deliver, lane, waiting);
 	if (flight == NULL) {
 		waiting->due_ms = now_ms + 1000;
 		lanes_settle(&deliver->lanes, lane, now_ms);
 		return;
 	}
-	bool old = clock_now_ms() - waiting->created_ms > config_of(flight)->retry.give_up_after_ms;
+	/* Doubt is never given up unseen: the author would hear of a failure that was none. Its looks ask for the age. */
+	bool old = waiting->state != MESSAGE_IN_DOUBT && is_old(flight, clock_now_ms());
 	/* A claim loads the row itself, inside its transaction. */
 	if ((old || waiting->state != MESSAGE_QUEUED) &&
 	    store_message_load(store, waiting->seq, flight->arena, &flight->row, &err) != 0) {
@@ -559,11 +579,6 @@ void forward_start(struct deliver *deliver, struct store *store, struct lane *la
 		return;
 	}
 	if (waiting->state == MESSAGE_VETTING) {
-		if (deliver->vets >= VETS_MAX) {
-			waiting->due_ms = now_ms + VET_AGAIN_MS;
-			let_go(flight);
-			return;
-		}
 		flight->vets = true;
 		deliver->vets++;
 		vet_start(flight, now_ms);

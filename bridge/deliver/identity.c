@@ -40,13 +40,10 @@ static void back_on_committer(struct commit_item *item, const struct error *err)
 	struct deliver *deliver = question->deliver;
 
 	(void)err;
-	deliver->identity_busy = false;
-	if (question->known) {
-		deliver->identity_at_ms = 0; /* on to the next source */
-	} else {
-		deliver->identity_tries++;
-		deliver->identity_at_ms = clock_mono_ms() + backoff_ceiling_ms(deliver->identity_tries, 2000, 600000);
-		log_event(deliver->identity_tries == 1 ? LOG_WARN : LOG_DEBUG, "identity.unknown",
+	deliver->identity.busy = false;
+	if (!question->known) {
+		deliver->identity.failed = true;
+		log_event(deliver->identity.rounds == 0 ? LOG_WARN : LOG_DEBUG, "identity.unknown",
 			  "cannot ask who we are; own comments are known by marker and id only",
 			  LOG_STR("source", question->source->config->name), LOG_STR("reason", question->call.reason),
 			  LOG_INT("upstream_status", question->call.answer.status));
@@ -91,29 +88,46 @@ static bool ask(struct deliver *deliver, struct settings *settings, const struct
 		return false;
 	}
 	question->settings = settings_share(settings);
-	deliver->identity_busy = true;
+	deliver->identity.busy = true;
 	dispatcher_submit(deliver->dispatcher, &question->call);
 	return true;
 }
 
+void identity_restart(struct deliver *deliver)
+{
+	deliver->identity.at_ms = 0;
+	deliver->identity.next = 0;
+	deliver->identity.rounds = 0;
+	deliver->identity.failed = false;
+	deliver->identity.again = true;
+}
+
+/* One source after the other; what failed is asked again in the next round, and keeps nobody waiting. */
 int64_t identity_tick(struct deliver *deliver, int64_t now_ms)
 {
 	char known[64];
 
-	if (deliver->identity_busy || deliver->identity_at_ms == INT64_MAX)
+	if (deliver->identity.busy || deliver->identity.at_ms == INT64_MAX)
 		return INT64_MAX;
-	if (deliver->identity_at_ms > now_ms)
-		return deliver->identity_at_ms;
+	if (deliver->identity.at_ms > now_ms)
+		return deliver->identity.at_ms;
 	CLEANUP(settings_drop_at) struct settings *settings = settings_get(deliver->options.settings);
-	for (size_t i = 0; i < settings->source_count; i++) {
-		const struct source *source = &settings->sources[i];
+	while (deliver->identity.next < settings->source_count) {
+		const struct source *source = &settings->sources[deliver->identity.next++];
 		const struct forge *forge = source->handler->forge;
 		if (forge == NULL || forge->identity_request == NULL || source->config->api.token == NULL ||
-		    identities_get(deliver->options.identities, source->config->name, known))
+		    (!deliver->identity.again &&
+		     identities_get(deliver->options.identities, source->config->name, known)))
 			continue;
 		if (ask(deliver, settings, source))
 			return INT64_MAX;
+		deliver->identity.failed = true;
 	}
-	deliver->identity_at_ms = INT64_MAX; /* all are known */
-	return INT64_MAX;
+	deliver->identity.next = 0;
+	deliver->identity.again = false;
+	deliver->identity.rounds = deliver->identity.failed ? deliver->identity.rounds + 1 : 0;
+	deliver->identity.at_ms =
+		deliver->identity.failed ? now_ms + backoff_ceiling_ms(deliver->identity.rounds, 2000, 600000) : INT64_MAX;
+	deliver->identity.failed = false;
+	return deliver->identity.at_ms;
 }

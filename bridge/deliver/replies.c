@@ -29,6 +29,7 @@ struct pending {
 	int64_t seq;
 	enum reply_state state;
 	int attempts, looks;
+	int blind;          /* looks in a row that showed nothing usable */
 	int64_t due_ms;     /* mono */
 	int64_t created_ms; /* wall */
 };
@@ -318,6 +319,7 @@ static void record_done(struct commit_item *item, const struct error *err)
 		pending->looks = posting->looking && posting->result.verdict == REPLY_LATER ? pending->looks + 1 : 0;
 		if (change->to != REPLY_STATE_IN_DOUBT)
 			pending->looks = 0;
+		pending->blind = posting->looking && posting->result.verdict == REPLY_UNKNOWN ? pending->blind + 1 : 0;
 		pending->state = change->to;
 		pending->due_ms = change->due_ms > change->now_ms ? now + change->due_ms - change->now_ms : 0;
 		if (posting->result.all && pending->due_ms > pending->out->paused_until_ms)
@@ -335,8 +337,11 @@ static void decide(struct posting *posting, int64_t now_ms)
 	const struct reply_result *result = &posting->result;
 	const struct pending *pending = posting->pending;
 	int64_t wait = result->wait_ms >= 0 ? result->wait_ms
-					    : backoff_ms(pending->attempts + 1, FIRST_WAIT_MS, MAX_WAIT_MS);
-	bool spent = pending->attempts >= ATTEMPTS_MAX || now_ms - pending->created_ms > GIVE_UP_AFTER_MS;
+					    : backoff_ms(pending->attempts + 1 + pending->blind, FIRST_WAIT_MS, MAX_WAIT_MS);
+	bool held = result->verdict == REPLY_LATER && result->all && !posting->looking;
+	if (held && posting->pending->attempts > 0)
+		posting->pending->attempts--; /* a rate limit is not this reply's failure */
+	bool spent = (!held && pending->attempts >= ATTEMPTS_MAX) || now_ms - pending->created_ms > GIVE_UP_AFTER_MS;
 
 	*change = (struct reply_change){
 		.seq = pending->seq, .from = pending->state, .attempts = pending->attempts, .due_ms = -1, .now_ms = now_ms,

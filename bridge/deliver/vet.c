@@ -13,7 +13,7 @@
 
 #define REMEMBER_MS  60000
 #define REMEMBER_MAX 4096
-#define TRIES_MAX    5
+#define TRIES_MAX    6 /* a quarter of a minute, with the waits between them */
 
 struct verdict {
 	enum permission permission;
@@ -132,7 +132,10 @@ void vet_decide(struct flight *flight, int64_t now_ms)
 
 	if (flight->attempt_call != NULL && flight->permission != PERMISSION_UNKNOWN)
 		remember(flight->deliver->vetting, flight->call.spec.url, flight->permission, clock_mono_ms());
-	if (flight->permission == PERMISSION_GRANTED) {
+	if (flight->call.cancelled) {
+		change->to = MESSAGE_VETTING; /* we are shutting down: nobody was asked */
+		change->due_ms = 0;
+	} else if (flight->permission == PERMISSION_GRANTED) {
 		change->to = MESSAGE_QUEUED;
 		change->due_ms = 0;
 	} else if (flight->permission == PERMISSION_DENIED) {
@@ -143,6 +146,6 @@ void vet_decide(struct flight *flight, int64_t now_ms)
 		change->reason = "untrusted author: the permission could not be checked";
 	} else {
 		change->to = MESSAGE_VETTING;
-		change->due_ms = now_ms + backoff_ms(waiting->tries + 1, 1000, 30000);
+		change->due_ms = now_ms + backoff_ceiling_ms(waiting->tries + 1, 500, 30000);
 	}
 }
