@@ -403,6 +403,35 @@ def give_up_attempts(t):
     exactly(t, job, 0)
 
 
+@scenario("I1: a message in doubt that grew old while nobody ran is looked for before anybody is told that it failed")
+def doubt_outlives_give_up(t):
+    job = t.linked(42)
+    t.any_comment()
+    t.configure(retry={"give_up_after": "1s"})
+    t.start()
+    t.sandbox.fault(f"/{job}/continue", "delay_after", delay_ms=9000, times=1)
+    born = time.time()
+    delivery = t.comment("hello", 42).json["delivery_id"]
+    t.until(lambda: t.sandbox.job(job)["user_messages"] == 1, "the message at the job")
+    t.bridge.kill()
+    t.sandbox.release()
+    t.until(lambda: time.time() > born + 1.5, "the age of retry.give_up_after")
+    t.bridge.start()
+    t.bridge.wait_log("message.forwarded", delivery_id=delivery)
+    t.settled()
+    eq(t.sandbox.job(job)["user_messages"], 1, "messages at the job")
+    eq(t.sandbox.comments(number=42), [], "comments that tell of a failure")
+
+
+@scenario("One source whose token is refused does not keep the next one's own identity unknown")
+def identity_of_each(t):
+    github = t.config["sources"]["github"]
+    t.config["sources"] = {"abad": {**github, "api": {**github["api"], "token": "nonsense"}}, **t.config["sources"]}
+    t.start()
+    t.until(lambda: any("nonsense" not in str(request["headers"]) for request in t.sandbox.requests(path="/user")),
+            "a question with the good token")
+
+
 @scenario("After retry.give_up_after it gives up, says why, and tells the author once; the next one goes")
 def give_up_time(t):
     t.any_comment()
