@@ -12,7 +12,7 @@
 #define BATCH_MAX      1024
 #define AGAIN_AFTER_MS 500 /* between tries while the store refuses */
 #define GATHER_FROM    8      /* items: a batch of so many or more means load, */
-#define GATHER_US      300    /* under which the next one may gather so much longer */
+#define GATHER_US      200    /* under which the next one may gather so much longer */
 
 struct queue {
 	struct commit_item *head, *tail;
