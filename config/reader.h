@@ -126,8 +126,6 @@ const char *scalars_text(struct config_reader *reader, const struct config_node 
 /* "30s", "10m"; "64KiB". */
 void scalars_add_duration(struct strbuf *out, int64_t ms);
 void scalars_add_size(struct strbuf *out, int64_t bytes);
-/* "a, b, c" */
-void scalars_add_names(struct strbuf *out, const char *const *names);
 
 /* --- expand.c --- */
 

@@ -53,7 +53,7 @@ void scalars_add_size(struct strbuf *out, int64_t bytes)
 	add_with_unit(out, bytes, sizes);
 }
 
-void scalars_add_names(struct strbuf *out, const char *const *names)
+static void add_names(struct strbuf *out, const char *const *names)
 {
 	for (size_t i = 0; names[i] != NULL; i++)
 		strbuf_addf(out, "%s%s", i > 0 ? ", " : "", names[i]);
@@ -209,7 +209,7 @@ static int read_name(struct config_reader *reader, const struct config_node *nod
 	CLEANUP(strbuf_release) struct strbuf expected = STRBUF(400);
 
 	strbuf_adds(&expected, key->names[1] != NULL ? "one of " : "");
-	scalars_add_names(&expected, key->names);
+	add_names(&expected, key->names);
 	const char *text = scalars_text(reader, node, strbuf_str(&expected));
 	if (text == NULL)
 		return -1;

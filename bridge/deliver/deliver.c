@@ -137,14 +137,6 @@ static void probe_free(struct probe *probe)
 	free(probe);
 }
 
-static int probe_apply(struct commit_item *item, struct store *store, struct error *err)
-{
-	(void)item;
-	(void)store;
-	(void)err;
-	return 0; /* it rides in a batch only to come back to the committer's thread */
-}
-
 static void probe_done(struct commit_item *item, const struct error *err)
 {
 	struct probe *probe = (struct probe *)item;
@@ -182,7 +174,6 @@ static void probe_key(struct deliver *deliver)
 		return;
 	probe->deliver = deliver;
 	probe->settings = settings_get(deliver->options.settings);
-	probe->item.apply = probe_apply;
 	probe->item.done = probe_done;
 	probe->call.arena = arena_new(16384);
 	probe->call.user = probe;

@@ -19,14 +19,6 @@ struct question {
 	bool known;
 };
 
-static int nothing_to_apply(struct commit_item *item, struct store *store, struct error *err)
-{
-	(void)item;
-	(void)store;
-	(void)err;
-	return 0;
-}
-
 static void question_free(struct question *question)
 {
 	arena_free(question->call.arena);
@@ -74,7 +66,6 @@ static bool ask(struct deliver *deliver, struct settings *settings, const struct
 		return false;
 	question->deliver = deliver;
 	question->source = source;
-	question->item.apply = nothing_to_apply;
 	question->item.done = back_on_committer;
 	question->call.user = question;
 	question->call.done = answered;

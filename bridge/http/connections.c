@@ -90,7 +90,6 @@ static void open_connection(struct http_server *server, struct MHD_Connection *m
 		made->next->prev = made;
 	server->connections = made;
 	count_address(server, made, mhd);
-	atomic_fetch_add(&server->connection_count, 1);
 	*context = made;
 }
 
@@ -106,7 +105,6 @@ static void close_connection(struct http_server *server, struct connection *old)
 		(void)map_remove(server->addresses, old->address->name);
 		free(old->address);
 	}
-	atomic_fetch_sub(&server->connection_count, 1);
 	free(old);
 }
 

@@ -218,7 +218,6 @@ static enum MHD_Result on_head(struct exchange *x, const char *method, const cha
 		connection->in_request = true;
 		connection->since_ms = clock_mono_ms();
 	}
-	atomic_fetch_add(&server->request_count, 1);
 	(void)MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, collect_header, &check);
 	if (x->header_count > HEADERS_MAX || check.bytes > HEADER_BYTES_MAX) {
 		x->header_count = 0;
@@ -308,16 +307,6 @@ enum MHD_Result exchange_on_request(void *ctx, struct MHD_Connection *mhd, const
 
 /* ---- the handler's side ---- */
 
-void exchange_set_user(struct exchange *x, void *user)
-{
-	x->user = user;
-}
-
-void *exchange_user(const struct exchange *x)
-{
-	return x->user;
-}
-
 void exchange_allow(struct exchange *x, const char *methods)
 {
 	x->allow = methods;
@@ -331,7 +320,6 @@ void exchange_suspend(struct exchange *x)
 	MHD_suspend_connection(x->mhd);
 	if (connection != NULL)
 		connection->suspended = true;
-	atomic_fetch_add(&server->suspended_count, 1);
 	atomic_fetch_add(&x->refs, 1);
 	pthread_mutex_lock(&server->lock);
 	x->suspended = true;

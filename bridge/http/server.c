@@ -131,7 +131,6 @@ static void resume_answered(struct http_server *server)
 			connection->suspended = false;
 			connection->since_ms = clock_mono_ms();
 		}
-		atomic_fetch_sub(&server->suspended_count, 1);
 		MHD_resume_connection(at->mhd);
 		exchange_drop(at); /* the owner's reference; the library holds its own */
 		at = next;
@@ -288,11 +287,4 @@ void http_server_free(struct http_server *server)
 		close(server->wake_fd);
 	pthread_mutex_destroy(&server->lock);
 	free(server);
-}
-
-void http_server_stats(struct http_server *server, struct http_server_stats *ret)
-{
-	ret->connections = atomic_load(&server->connection_count);
-	ret->suspended = atomic_load(&server->suspended_count);
-	ret->requests = atomic_load(&server->request_count);
 }

@@ -33,7 +33,7 @@ struct http_options {
 	/*
 	 * Loop thread, once the header block is in: route it. Return 0 to read the body, or -1 with *err to refuse (the
 	 * body is then read and dropped, as far as that is sensible, so that the client sees the answer). It may call
-	 * exchange_set_user and exchange_allow.
+	 * exchange_allow.
 	 */
 	int (*begin)(void *ctx, struct exchange *x, const struct http_request *head, struct error *err);
 	/*
@@ -59,17 +59,7 @@ void http_server_quiesce(struct http_server *server);
 void http_server_stop(struct http_server *server, int64_t deadline_ms);
 void http_server_free(struct http_server *server);
 
-struct http_server_stats {
-	unsigned connections;
-	unsigned suspended;
-	uint64_t requests;
-};
-void http_server_stats(struct http_server *server, struct http_server_stats *ret); /* any thread */
-
 /* ---- exchanges ---- */
-
-void exchange_set_user(struct exchange *x, void *user);
-void *exchange_user(const struct exchange *x);
 
 /* For a 405: what Allow says; static text. */
 void exchange_allow(struct exchange *x, const char *methods);

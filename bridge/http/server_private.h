@@ -33,7 +33,6 @@ struct exchange {
 	bool suspended;                /* set by the loop before anybody else knows of x, never cleared */
 	bool answered;                 /* the reply is set; under server->lock once suspended */
 	_Atomic int refs;              /* one of the library's side, one of the owner's while suspended */
-	void *user;
 	const char *allow;
 	char *uri;                     /* raw path; the query starts at `query` */
 	const char *query;
@@ -69,8 +68,6 @@ struct http_server {
 	struct map *addresses;
 	size_t body_bytes;
 	bool quiesced;
-	_Atomic unsigned connection_count, suspended_count;
-	_Atomic uint64_t request_count;
 };
 
 /* exchange.c */

@@ -111,7 +111,7 @@ static int apply_all(struct committer *committer, const struct queue *batch, boo
 	if (store_begin(store, err) != 0)
 		return -1;
 	for (struct commit_item *item = batch->head; item != NULL; item = item->next) {
-		if (item->apply(item, store, err) != 0) {
+		if (item->apply != NULL && item->apply(item, store, err) != 0) {
 			store_rollback(store);
 			*ret_blame = true;
 			return -1;

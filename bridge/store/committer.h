@@ -17,7 +17,7 @@ struct commit_item {
 	/*
 	 * Inside the transaction. All or nothing: -1 undoes what it did, and that of the others in the batch,
 	 * which are then applied again one by one; so apply may run twice and must not change anything but the
-	 * store and its own item.
+	 * store and its own item. NULL: nothing to write, it only comes back to this thread.
 	 */
 	int (*apply)(struct commit_item *item, struct store *store, struct error *err);
 	/* After the commit (err NULL), or after it failed (nothing of the item is in the store). Owns the item. */

@@ -102,6 +102,10 @@ int store_message_put(struct store *store, const struct message_row *row, int64_
 
 int store_message_move(struct store *store, const struct message_change *change, struct error *err)
 {
+	/* The one table of moves holds for every store. A move that it does not have is a mistake of ours. */
+	if (change->from != change->to && !message_may_move(change->from, change->to))
+		return error_set(err, ERR_INTERNAL, "a message may not go from %s to %s",
+				 message_state_name(change->from), message_state_name(change->to));
 	return store->ops->message_move(store, change, err);
 }
 

@@ -117,7 +117,7 @@ struct message_row {
 int store_message_put(struct store *store, const struct message_row *row, int64_t *ret_seq,
 		      struct error *err) MUST_CHECK;
 
-/* A move. NULL texts keep what is there; to == from updates the rest. */
+/* A move. NULL texts keep what is there; to == from updates the rest. A move that message_may_move does not allow is ERR_INTERNAL. */
 struct message_change {
 	int64_t seq;
 	enum message_state from, to; /* from must be the stored state, else ERR_CONFLICT and nothing changes */

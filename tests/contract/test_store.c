@@ -238,6 +238,8 @@ static void test_moves(void **state)
 	change.error = "late";
 	change.now_ms = 6;
 	OK(store_message_move(kit->store, &change, &err));
+	struct message_change back = kit_change(seq, MESSAGE_FORWARDED, MESSAGE_QUEUED);
+	REFUSED(ERR_INTERNAL, store_message_move(kit->store, &back, &err)); /* not in the table of moves */
 	change.seq = seq + 1;
 	REFUSED(ERR_NOT_FOUND, store_message_move(kit->store, &change, &err));
 	kit_commit(kit);
