@@ -7,6 +7,7 @@
 #include "tests/sandbox/attachments.h"
 #include "tests/sandbox/doc.h"
 #include "tests/sandbox/faults.h"
+#include "tests/sandbox/github.h"
 #include "tests/sandbox/memory.h"
 #include "tests/sandbox/quick.h"
 #include "tests/sandbox/request_log.h"
@@ -68,10 +69,18 @@ static void show_counts(struct call *call)
 	struct sandbox *sandbox = call->sandbox;
 	cJSON *counts = cJSON_CreateObject();
 	size_t users = 0;
+	int64_t lists = 0;
+	int64_t gets = 0;
 
 	sandbox_lock(sandbox);
-	for (size_t i = 0; i < jobs_count(sandbox); i++)
+	for (size_t i = 0; i < jobs_count(sandbox); i++) {
 		users += jobs_at(sandbox, i)->users;
+		lists += jobs_at(sandbox, i)->lists;
+		gets += jobs_at(sandbox, i)->gets;
+	}
+	cJSON_AddNumberToObject(counts, "lists", (double)lists);
+	cJSON_AddNumberToObject(counts, "gets", (double)gets);
+	cJSON_AddNumberToObject(counts, "comments", (double)sandbox->github->comment_count);
 	cJSON_AddNumberToObject(counts, "jobs", (double)jobs_count(sandbox));
 	cJSON_AddNumberToObject(counts, "user_messages", (double)users);
 	cJSON_AddNumberToObject(counts, "requests", (double)request_log_last(sandbox->log));
@@ -84,7 +93,9 @@ static void list_requests(struct call *call)
 {
 	CLEANUP(memory_drop) char *path = http_query(call->request, "path");
 	CLEANUP(memory_drop) char *method = http_query(call->request, "method");
+	CLEANUP(memory_drop) char *answered = http_query(call->request, "answered");
 	struct request_filter filter = {
+		.answered = answered != NULL,
 		.path = path,
 		.method = method,
 		.since = (uint64_t)http_query_integer(call->request, "since", 0, 0, INT64_MAX / 2),
@@ -210,14 +221,24 @@ static const struct route routes[] = {
 	{"GET", "jobs/*/messages", control_jobs_messages},
 	{"POST", "jobs/*/messages", control_jobs_say},
 	{"POST", "jobs/*/end", control_jobs_end},
-	{"POST", "jobs/*/advance", control_jobs_advance},
-	{"POST", "jobs/*/finish", control_jobs_finish},
+	{"POST", "jobs/*/advance", control_turns_advance},
+	{"POST", "jobs/*/finish", control_turns_finish},
+	{"POST", "jobs/*/pickup", control_turns_pick_up},
+	{"POST", "jobs/*/answer", control_turns_answer},
+	{"POST", "jobs/*/notice", control_turns_notice},
+	{"POST", "jobs/*/complete", control_turns_complete},
+	{"GET", "messages", control_search_messages},
+	{"GET", "duplicates", control_search_duplicates},
+	{"POST", "quick", control_quick_set},
+	{"POST", "quick/complete", control_quick_complete},
 	{"POST", "policy", control_settings_policy},
 	{"POST", "turns", control_settings_turns},
 	{"GET", "turns", control_settings_show_turns},
 	{"GET", "wait", control_wait_job},
 	{"GET", "wait_requests", control_wait_requests},
+	{"GET", "wait_messages", control_search_wait},
 	{"GET", "wait_comments", control_wait_comments},
+	{"GET", "wait_reactions", control_wait_reactions},
 	{"POST", "github/tokens", control_github_tokens},
 	{"POST", "github/permissions", control_github_permissions},
 	{"POST", "github/pulls", control_github_pulls},
@@ -225,6 +246,8 @@ static const struct route routes[] = {
 	{"POST", "github/settings", control_github_settings},
 	{"GET", "github/comments", control_github_comments},
 	{"POST", "github/comments", control_github_add_comment},
+	{"POST", "github/comments/*", control_github_edit_comment},
+	{"DELETE", "github/comments/*", control_github_delete_comment},
 	{"GET", "github/reactions", control_github_reactions},
 };
 

@@ -16,8 +16,7 @@
 
 static const char *const phases[] = {"idle", "queued", "working", "gap", "notice"};
 
-/* What the API shows, and what only the sandbox knows. */
-static cJSON *shown_json(const struct message *message)
+cJSON *control_jobs_message_json(const struct message *message)
 {
 	cJSON *object = message_json(message);
 	char tag[128];
@@ -63,7 +62,7 @@ static cJSON *messages_json(const struct job *job, const char *role)
 
 	for (size_t i = 0; i < job->count; i++)
 		if (role == NULL || strcmp(role_name(job->messages[i]->role), role) == 0)
-			cJSON_AddItemToArray(array, shown_json(job->messages[i]));
+			cJSON_AddItemToArray(array, control_jobs_message_json(job->messages[i]));
 	return array;
 }
 
@@ -86,6 +85,8 @@ cJSON *control_jobs_json(const struct sandbox *sandbox, const struct job *job, b
 	doc_add_time(object, "created_at", job->created_ms);
 	doc_add_time(object, "updated_at", job->updated_ms);
 	cJSON_AddNumberToObject(object, "user_messages", (double)job->users);
+	cJSON_AddNumberToObject(object, "lists", (double)job->lists);
+	cJSON_AddNumberToObject(object, "gets", (double)job->gets);
 	cJSON_AddNumberToObject(object, "duplicates", texts);
 	cJSON_AddNumberToObject(object, "duplicate_tags", tags);
 	if (sandbox->is_quick)
@@ -108,8 +109,7 @@ void control_jobs_list(struct call *call)
 	http_reply_json(call->reply, 200, document);
 }
 
-/* The job that the path names; NULL when the reply is made. Lock held. */
-static struct job *named_job(struct call *call)
+struct job *control_jobs_named(struct call *call)
 {
 	struct job *job = jobs_find(call->sandbox, call->path->segments[1], 0);
 
@@ -118,7 +118,7 @@ static struct job *named_job(struct call *call)
 	return job;
 }
 
-static void reply_job(struct call *call, const struct job *job)
+void control_jobs_reply(struct call *call, const struct job *job)
 {
 	http_reply_json(call->reply, 200, control_jobs_json(call->sandbox, job, true));
 }
@@ -205,9 +205,9 @@ void control_jobs_get(struct call *call)
 	const struct job *job;
 
 	sandbox_lock(call->sandbox);
-	job = named_job(call);
+	job = control_jobs_named(call);
 	if (job != NULL)
-		reply_job(call, job);
+		control_jobs_reply(call, job);
 	sandbox_unlock(call->sandbox);
 }
 
@@ -221,12 +221,12 @@ void control_jobs_change(struct call *call)
 	if (document == NULL)
 		return;
 	sandbox_lock(call->sandbox);
-	job = named_job(call);
+	job = control_jobs_named(call);
 	problem = job != NULL ? apply(job, document) : NULL;
 	if (problem != NULL)
 		http_reply_error(call->reply, 400, "%s", problem);
 	else if (job != NULL)
-		reply_job(call, job);
+		control_jobs_reply(call, job);
 	sandbox_changed(call->sandbox);
 	sandbox_unlock(call->sandbox);
 }
@@ -238,7 +238,7 @@ void control_jobs_messages(struct call *call)
 	cJSON *document;
 
 	sandbox_lock(call->sandbox);
-	job = named_job(call);
+	job = control_jobs_named(call);
 	if (job != NULL) {
 		document = cJSON_CreateObject();
 		cJSON_AddItemToObject(document, "messages", messages_json(job, role));
@@ -270,8 +270,11 @@ void control_jobs_say(struct call *call)
 						   "completed|failed");
 		return;
 	}
+	/* A user's message wants its turn, unless it is said that it had one. */
+	if (role == ROLE_USER && doc_string(document, "status") == NULL)
+		status = MESSAGE_QUEUED;
 	sandbox_lock(call->sandbox);
-	job = named_job(call);
+	job = control_jobs_named(call);
 	if (job != NULL) {
 		message = jobs_append(call->sandbox, job, role, status, content);
 		http_reply_json(call->reply, 201, message_json(message));
@@ -296,49 +299,11 @@ void control_jobs_end(struct call *call)
 		return;
 	}
 	sandbox_lock(call->sandbox);
-	job = named_job(call);
+	job = control_jobs_named(call);
 	if (job != NULL) {
 		notices_end(call->sandbox, job, ending, doc_string(document, "name"),
 			    doc_string(document, "branch"));
-		reply_job(call, job);
+		control_jobs_reply(call, job);
 	}
 	sandbox_unlock(call->sandbox);
-}
-
-/* Moves a turn, under another plan if the request has one for it. */
-static void move(struct call *call, bool (*how)(struct sandbox *sandbox, struct job *job))
-{
-	CLEANUP(doc_drop) cJSON *document = control_read(call, TURN_PLAN_MEMBERS);
-	const char *problem = NULL;
-	struct turn_plan *plan;
-	struct job *job;
-
-	if (document == NULL)
-		return;
-	sandbox_lock(call->sandbox);
-	job = named_job(call);
-	if (job != NULL && document->child != NULL) {
-		plan = turn_plan_copy(turns_plan(call->sandbox, job));
-		if (turn_plan_merge(plan, document, &problem) == 0)
-			turns_set_job_plan(job, plan, 1);
-		else
-			turn_plan_free(plan);
-	}
-	if (job != NULL && problem != NULL)
-		http_reply_error(call->reply, 400, "%s", problem);
-	else if (job != NULL && !how(call->sandbox, job))
-		http_reply_error(call->reply, 409, "no turn is under way or waiting");
-	else if (job != NULL)
-		reply_job(call, job);
-	sandbox_unlock(call->sandbox);
-}
-
-void control_jobs_advance(struct call *call)
-{
-	move(call, turns_step);
-}
-
-void control_jobs_finish(struct call *call)
-{
-	move(call, turns_finish);
 }

@@ -9,13 +9,13 @@
 
 #define TIMEOUT_MAX 600000
 
-static int64_t deadline_of(const struct call *call)
+int64_t control_wait_deadline(const struct call *call)
 {
 	return stamp_monotonic() +
 	       http_query_integer(call->request, "timeout_ms", 10000, 0, TIMEOUT_MAX);
 }
 
-static int64_t count_of(const struct call *call)
+int64_t control_wait_count(const struct call *call)
 {
 	return http_query_integer(call->request, "count", 1, 0, INT32_MAX);
 }
@@ -36,8 +36,10 @@ void control_wait_job(struct call *call)
 {
 	CLEANUP(memory_drop) char *id = http_query(call->request, "job");
 	CLEANUP(memory_drop) char *settled = http_query(call->request, "settled");
-	int64_t deadline = deadline_of(call);
-	int64_t count = count_of(call);
+	int64_t deadline = control_wait_deadline(call);
+	int64_t count = control_wait_count(call);
+	int64_t lists = http_query_integer(call->request, "lists", 0, 0, INT32_MAX);
+	int64_t gets = http_query_integer(call->request, "gets", 0, 0, INT32_MAX);
 	const struct job *job;
 	bool there;
 
@@ -49,8 +51,9 @@ void control_wait_job(struct call *call)
 	for (;;) {
 		/* Looked up again each time: a reset may have come between. */
 		job = jobs_find(call->sandbox, id, 0);
-		there = users_of(job) >= count &&
-			(settled == NULL || (job != NULL && is_settled(job)));
+		there = users_of(job) >= count && job != NULL && job->lists >= lists &&
+			job->gets >= gets &&
+			(settled == NULL || is_settled(job));
 		if (there || sandbox_wait(call->sandbox, deadline) != 0)
 			break;
 	}
@@ -66,14 +69,16 @@ void control_wait_requests(struct call *call)
 {
 	CLEANUP(memory_drop) char *path = http_query(call->request, "path");
 	CLEANUP(memory_drop) char *method = http_query(call->request, "method");
+	CLEANUP(memory_drop) char *answered = http_query(call->request, "answered");
 	struct request_filter filter = {
 		.path = path,
 		.method = method,
 		.since = (uint64_t)http_query_integer(call->request, "since", 0, 0, INT64_MAX / 2),
 		.limit = 1000,
+		.answered = answered != NULL,
 	};
-	int64_t deadline = deadline_of(call);
-	int64_t wanted = count_of(call);
+	int64_t deadline = control_wait_deadline(call);
+	int64_t wanted = control_wait_count(call);
 	cJSON *document = cJSON_CreateObject();
 	int64_t count;
 
@@ -89,22 +94,34 @@ void control_wait_requests(struct call *call)
 	http_reply_json(call->reply, count >= wanted ? 200 : 408, document);
 }
 
-void control_wait_comments(struct call *call)
+/* Until an array, made anew each time, has so many items; shown under `name`. */
+static void wait_for_items(struct call *call, const char *name,
+			   cJSON *(*make)(const struct call *call))
 {
-	int64_t deadline = deadline_of(call);
-	int64_t wanted = count_of(call);
+	int64_t deadline = control_wait_deadline(call);
+	int64_t wanted = control_wait_count(call);
 	cJSON *document = cJSON_CreateObject();
-	cJSON *comments;
+	cJSON *items;
 
 	sandbox_lock(call->sandbox);
 	for (;;) {
-		comments = control_github_comments_json(call);
-		if (cJSON_GetArraySize(comments) >= wanted ||
+		items = make(call);
+		if (cJSON_GetArraySize(items) >= wanted ||
 		    sandbox_wait(call->sandbox, deadline) != 0)
 			break;
-		cJSON_Delete(comments);
+		cJSON_Delete(items);
 	}
 	sandbox_unlock(call->sandbox);
-	cJSON_AddItemToObject(document, "comments", comments);
-	http_reply_json(call->reply, cJSON_GetArraySize(comments) >= wanted ? 200 : 408, document);
+	cJSON_AddItemToObject(document, name, items);
+	http_reply_json(call->reply, cJSON_GetArraySize(items) >= wanted ? 200 : 408, document);
+}
+
+void control_wait_comments(struct call *call)
+{
+	wait_for_items(call, "comments", control_github_comments_json);
+}
+
+void control_wait_reactions(struct call *call)
+{
+	wait_for_items(call, "reactions", control_github_reactions_json);
 }

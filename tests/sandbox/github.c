@@ -16,6 +16,9 @@
 #define FIRST_COMMENT INT64_C(2200000001)
 #define FIRST_REACTION INT64_C(300000001)
 
+#define VERSIONS_MAX 1000U
+#define VERSIONS_QUICK 16U
+
 static void set_first(struct github *github)
 {
 	github_set_token(github, GITHUB_TOKEN, GITHUB_LOGIN, "User");
@@ -41,6 +44,10 @@ static void comment_free(struct github_comment *comment)
 	free(comment->user);
 	free(comment->body);
 	free(comment->path);
+	free(comment->sha);
+	for (size_t i = 0; i < comment->version_count; i++)
+		free(comment->versions[i].body);
+	free(comment->versions);
 	free(comment);
 }
 
@@ -120,45 +127,47 @@ const struct github_token *github_token(const struct github *github, const char 
 	return token != NULL && *token->login != '\0' ? token : NULL;
 }
 
-static void write_key(char *out, size_t size, bool review, int64_t id)
+static void write_key(char *out, size_t size, enum github_kind kind, int64_t id)
 {
-	snprintf(out, size, "%s%" PRId64, review ? "r" : "i", id);
+	snprintf(out, size, "%c%" PRId64, "irc"[kind], id);
 }
 
-struct github_comment *github_comment_by_id(const struct github *github, bool review, int64_t id)
+struct github_comment *github_comment_by_id(const struct github *github, enum github_kind kind,
+					    int64_t id)
 {
 	char key[32];
 
-	write_key(key, sizeof(key), review, id);
+	write_key(key, sizeof(key), kind, id);
 	return table_get(&github->comments_by_key, key);
 }
 
-/* The two kinds could share ids; the ones that are made here never do. */
+/* The kinds could share ids; the ones that are made here never do. */
 static int64_t next_id(struct github *github)
 {
 	do {
 		github->last_comment_id++;
-	} while (github_comment_by_id(github, false, github->last_comment_id) != NULL ||
-		 github_comment_by_id(github, true, github->last_comment_id) != NULL);
+	} while (github_comment_by_id(github, KIND_ISSUE, github->last_comment_id) != NULL ||
+		 github_comment_by_id(github, KIND_REVIEW, github->last_comment_id) != NULL ||
+		 github_comment_by_id(github, KIND_COMMIT, github->last_comment_id) != NULL);
 	return github->last_comment_id;
 }
 
-struct github_comment *github_add_comment(struct sandbox *sandbox, bool review, int64_t id,
-					  const char *repo, int64_t number, const char *user,
-					  const char *body, const char *path, int64_t in_reply_to)
+struct github_comment *github_add_comment(struct sandbox *sandbox,
+					  const struct github_draft *draft)
 {
 	struct github *github = sandbox->github;
 	struct github_comment *comment = memory_new(1, sizeof(*comment));
 
-	comment->id = id > 0 ? id : next_id(github);
-	write_key(comment->key, sizeof(comment->key), review, comment->id);
-	comment->review = review;
-	comment->repo = memory_copy(repo);
-	comment->number = number;
-	comment->user = memory_copy(user);
-	comment->body = memory_copy(body);
-	comment->path = memory_copy(path);
-	comment->in_reply_to = in_reply_to;
+	comment->id = draft->id > 0 ? draft->id : next_id(github);
+	write_key(comment->key, sizeof(comment->key), draft->kind, comment->id);
+	comment->kind = draft->kind;
+	comment->repo = memory_copy(draft->repo);
+	comment->number = draft->number;
+	comment->sha = memory_copy(draft->sha);
+	comment->user = memory_copy(draft->user);
+	comment->body = memory_copy(draft->body);
+	comment->path = memory_copy(draft->path);
+	comment->in_reply_to = draft->in_reply_to;
 	comment->created_ms = comment->updated_ms = stamp_wall();
 	github->comments = memory_more(github->comments, github->comment_count,
 				       sizeof(struct github_comment *));
@@ -168,17 +177,74 @@ struct github_comment *github_add_comment(struct sandbox *sandbox, bool review, 
 	return comment;
 }
 
-struct github_comment *github_comment(struct sandbox *sandbox, bool review, const char *repo,
-				      int64_t number, int64_t id)
+void github_edit_comment(struct sandbox *sandbox, struct github_comment *comment, const char *body)
 {
-	struct github_comment *comment = github_comment_by_id(sandbox->github, review, id);
+	size_t most = sandbox->is_quick ? VERSIONS_QUICK : VERSIONS_MAX;
+
+	if (comment->version_count < most) {
+		comment->versions = memory_more(comment->versions, comment->version_count,
+						sizeof(*comment->versions));
+		comment->versions[comment->version_count++] = (struct github_version){
+			.body = comment->body, .since_ms = comment->updated_ms};
+	} else {
+		free(comment->body);
+	}
+	comment->body = memory_copy(body);
+	comment->updated_ms = stamp_wall();
+	comment->edits++;
+	sandbox_changed(sandbox);
+}
+
+void github_delete_comment(struct sandbox *sandbox, struct github_comment *comment)
+{
+	comment->deleted = true;
+	sandbox_changed(sandbox);
+}
+
+struct github_comment *github_comment(struct sandbox *sandbox, enum github_kind kind,
+				      const char *repo, int64_t number, int64_t id)
+{
+	struct github_comment *comment = github_comment_by_id(sandbox->github, kind, id);
+	struct github_draft draft = {
+		.kind = kind,
+		.id = id,
+		.repo = repo,
+		.number = number > 0 ? number : 1,
+		.user = "octocat",
+		.body = "Made up.",
+	};
 
 	if (comment == NULL && sandbox->github->any_comment)
-		return github_add_comment(sandbox, review, id, repo, number > 0 ? number : 1,
-					  "octocat", "Made up.", NULL, 0);
+		return github_add_comment(sandbox, &draft);
 	if (comment == NULL || comment->deleted || strcasecmp(comment->repo, repo) != 0)
 		return NULL;
 	return comment;
+}
+
+static const char *const kinds[] = {"issue", "review", "commit"};
+
+const char *github_kind_name(enum github_kind kind)
+{
+	return kinds[kind];
+}
+
+int github_kind_parse(const char *name, enum github_kind *ret_kind)
+{
+	for (unsigned i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i], name) == 0) {
+			*ret_kind = (enum github_kind)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+enum github_target github_target_of(enum github_kind kind)
+{
+	static const enum github_target targets[] = {TARGET_ISSUE_COMMENT, TARGET_REVIEW_COMMENT,
+						     TARGET_COMMIT_COMMENT};
+
+	return targets[kind];
 }
 
 static const char *const contents[GITHUB_CONTENTS] = {"+1",    "-1",	 "laugh",  "confused",

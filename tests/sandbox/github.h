@@ -26,15 +26,27 @@ struct github_token {
 
 #define GITHUB_CONTENTS 8 /* what a reaction can say */
 
+/* On an issue or pull request; inline in a pull request; on a commit. */
+enum github_kind { KIND_ISSUE, KIND_REVIEW, KIND_COMMIT };
+
+/* A text that a comment once had. */
+struct github_version {
+	char *body;
+	int64_t since_ms;
+};
+
 struct github_comment {
 	int64_t id; /* above 2^31, as the real ones are, unless a test chose it */
 	char key[32]; /* of its kind and id */
-	bool review; /* an inline comment of a pull request */
-	char *repo;  /* "owner/name" */
-	int64_t number;
+	enum github_kind kind;
+	char *repo; /* "owner/name" */
+	int64_t number; /* 0 on a commit */
+	char *sha; /* of the commit; NULL on anything else */
 	char *user;
 	char *body;
-	char *path; /* review comments only, as the next */
+	struct github_version *versions; /* the texts before `body`, oldest first */
+	size_t version_count;
+	char *path; /* NULL on an issue */
 	int64_t in_reply_to; /* 0: it is the top of its thread */
 	int64_t created_ms;
 	int64_t updated_ms;
@@ -43,7 +55,12 @@ struct github_comment {
 	unsigned reactions[GITHUB_CONTENTS];
 };
 
-enum github_target { TARGET_ISSUE, TARGET_ISSUE_COMMENT, TARGET_REVIEW_COMMENT };
+enum github_target {
+	TARGET_ISSUE,
+	TARGET_ISSUE_COMMENT,
+	TARGET_REVIEW_COMMENT,
+	TARGET_COMMIT_COMMENT,
+};
 
 struct github_reaction {
 	int64_t id;
@@ -101,19 +118,43 @@ void github_set_token(struct github *github, const char *text, const char *login
 /* The token in an Authorization value (Bearer or token), or NULL. */
 const struct github_token *github_token(const struct github *github, const char *authorization);
 
-/* Adds a comment; all strings are copied, `path` may be NULL. `id` 0 takes the next one; another
- * one must not be in use for that kind. */
-struct github_comment *github_add_comment(struct sandbox *sandbox, bool review, int64_t id,
-					  const char *repo, int64_t number, const char *user,
-					  const char *body, const char *path, int64_t in_reply_to);
+/* What makes a comment; see struct github_comment. `sha`, `path` may be NULL. */
+struct github_draft {
+	enum github_kind kind;
+	int64_t id; /* 0: the next one; another one must not be in use for that kind */
+	const char *repo;
+	int64_t number;
+	const char *sha;
+	const char *user;
+	const char *body;
+	const char *path;
+	int64_t in_reply_to;
+};
+
+/* Adds a comment; all strings are copied. */
+struct github_comment *github_add_comment(struct sandbox *sandbox,
+					  const struct github_draft *draft);
+
+/* Gives a comment another text. The one before it is kept, of the first 1,000 (16 in --quick). */
+void github_edit_comment(struct sandbox *sandbox, struct github_comment *comment,
+			 const char *body);
+void github_delete_comment(struct sandbox *sandbox, struct github_comment *comment);
+
+/* issue, review, commit; the parser gives 0, or -1 and leaves *ret_kind alone. */
+const char *github_kind_name(enum github_kind kind);
+int github_kind_parse(const char *name, enum github_kind *ret_kind);
+
+/* What a reaction to a comment of that kind is one to. */
+enum github_target github_target_of(enum github_kind kind);
 
 /* The comment of that kind with that id, deleted or not, in whatever repository; or NULL. */
-struct github_comment *github_comment_by_id(const struct github *github, bool review, int64_t id);
+struct github_comment *github_comment_by_id(const struct github *github, enum github_kind kind,
+					    int64_t id);
 
 /* The comment that a request names: in that repository and not deleted, or NULL. When any comment
  * exists, an unknown one is made as the top of a thread of `number` (1 if that is 0). */
-struct github_comment *github_comment(struct sandbox *sandbox, bool review, const char *repo,
-				      int64_t number, int64_t id);
+struct github_comment *github_comment(struct sandbox *sandbox, enum github_kind kind,
+				      const char *repo, int64_t number, int64_t id);
 
 /* The eight contents of reactions by number and back; -1 for anything else. */
 const char *github_content_name(unsigned content);

@@ -73,6 +73,16 @@ int64_t github_api_number(struct call *call, size_t segment)
 	return strtoll(digits, NULL, 10);
 }
 
+size_t github_api_comment(const struct call *call, enum github_kind *ret_kind)
+{
+	const char *what = call->path->segments[3];
+
+	*ret_kind = strcmp(what, "pulls") == 0	  ? KIND_REVIEW
+		    : strcmp(what, "issues") == 0 ? KIND_ISSUE
+						  : KIND_COMMIT;
+	return *ret_kind == KIND_COMMIT ? 4 : 5;
+}
+
 static void get_user(struct call *call)
 {
 	const struct github_caller *caller = call->caller;
@@ -183,6 +193,13 @@ static const struct route routes[] = {
 	{"DELETE", "repos/*/*/pulls/comments/*", github_comments_delete},
 	{"GET", "repos/*/*/pulls/comments/*/reactions", github_reactions_list},
 	{"POST", "repos/*/*/pulls/comments/*/reactions", github_reactions_create},
+	{"GET", "repos/*/*/commits/*/comments", github_comments_list_commit},
+	{"POST", "repos/*/*/commits/*/comments", github_comments_create_commit},
+	{"GET", "repos/*/*/comments/*", github_comments_get},
+	{"PATCH", "repos/*/*/comments/*", github_comments_update},
+	{"DELETE", "repos/*/*/comments/*", github_comments_delete},
+	{"GET", "repos/*/*/comments/*/reactions", github_reactions_list},
+	{"POST", "repos/*/*/comments/*/reactions", github_reactions_create},
 };
 
 /* Counts the request and says what is left. Lock held; -1 when there was nothing left. */

@@ -29,17 +29,23 @@ char *github_api_repo(const struct call *call);
 /* A path segment as a positive number; -1 and a 404 if it is none. */
 int64_t github_api_number(struct call *call, size_t segment);
 
+/* Which kind of comment a path is about, {issues,pulls}/comments/{id} or comments/{id}; returns
+ * the segment of its id. */
+size_t github_api_comment(const struct call *call, enum github_kind *ret_kind);
+
 /* github_comments.c: inline comments and others. */
 void github_comments_list(struct call *call);
 void github_comments_create(struct call *call);
 void github_comments_list_review(struct call *call);
 void github_comments_create_review(struct call *call);
+void github_comments_list_commit(struct call *call);
+void github_comments_create_commit(struct call *call);
 void github_comments_reply(struct call *call);
 void github_comments_get(struct call *call);
 void github_comments_update(struct call *call);
 void github_comments_delete(struct call *call);
 
-/* github_reactions.c: for the three things that can be reacted to. */
+/* github_reactions.c: for the four things that can be reacted to. */
 void github_reactions_list(struct call *call);
 void github_reactions_create(struct call *call);
 

@@ -61,24 +61,37 @@ static void add_links(struct call *call, const struct page *page, int64_t total)
 	text_free(&link);
 }
 
-static void list(struct call *call, bool review)
+/* Whose comments a list shows. */
+struct place {
+	enum github_kind kind;
+	int64_t number;
+	const char *sha; /* KIND_COMMIT: instead of the number */
+};
+
+static bool is_at(const struct github_comment *comment, const struct place *place)
+{
+	if (comment->kind != place->kind || comment->deleted)
+		return false;
+	return place->sha == NULL ? comment->number == place->number
+				  : comment->sha != NULL && strcmp(comment->sha, place->sha) == 0;
+}
+
+static void list(struct call *call, const struct place *place)
 {
 	CLEANUP(memory_drop) char *repo = github_api_repo(call);
 	const struct github *github = call->sandbox->github;
-	int64_t number = github_api_number(call, 4);
 	cJSON *array;
 	struct page page;
 	int64_t total = 0;
 
-	if (number < 0 || read_page(call, &page) != 0)
+	if (place->number < 0 || read_page(call, &page) != 0)
 		return;
 	array = cJSON_CreateArray();
 	sandbox_lock(call->sandbox);
 	for (size_t i = 0; i < github->comment_count; i++) {
 		const struct github_comment *comment = github->comments[i];
 
-		if (comment->review != review || comment->number != number || comment->deleted ||
-		    strcasecmp(comment->repo, repo) != 0)
+		if (!is_at(comment, place) || strcasecmp(comment->repo, repo) != 0)
 			continue;
 		/* Times are shown in whole seconds and compared as they are shown. */
 		if (comment->updated_ms / 1000 * 1000 < page.since_ms)
@@ -94,12 +107,23 @@ static void list(struct call *call, bool review)
 
 void github_comments_list(struct call *call)
 {
-	list(call, false);
+	struct place place = {.kind = KIND_ISSUE, .number = github_api_number(call, 4)};
+
+	list(call, &place);
 }
 
 void github_comments_list_review(struct call *call)
 {
-	list(call, true);
+	struct place place = {.kind = KIND_REVIEW, .number = github_api_number(call, 4)};
+
+	list(call, &place);
+}
+
+void github_comments_list_commit(struct call *call)
+{
+	struct place place = {.kind = KIND_COMMIT, .sha = call->path->segments[4]};
+
+	list(call, &place);
 }
 
 /* The request's document with a good `body`; NULL when the reply is made. */
@@ -138,46 +162,78 @@ static void created(struct call *call, cJSON *comment)
 	http_reply_header(call->reply, "Location", "%s", location);
 }
 
+/* Makes the caller's comment and the reply. */
+static void create(struct call *call, const struct github_draft *draft)
+{
+	cJSON *shown;
+
+	sandbox_lock(call->sandbox);
+	shown = github_json_comment(github_add_comment(call->sandbox, draft));
+	sandbox_unlock(call->sandbox);
+	created(call, shown);
+}
+
 void github_comments_create(struct call *call)
 {
 	CLEANUP(memory_drop) char *repo = github_api_repo(call);
 	CLEANUP(doc_drop) cJSON *document = NULL;
-	int64_t number = github_api_number(call, 4);
-	const struct github_comment *comment;
-	cJSON *shown;
+	struct github_draft draft = {
+		.kind = KIND_ISSUE,
+		.repo = repo,
+		.number = github_api_number(call, 4),
+		.user = github_api_login(call),
+	};
 
-	if (number < 0)
+	if (draft.number < 0)
 		return;
 	document = read_body(call, "IssueComment");
 	if (document == NULL)
 		return;
-	sandbox_lock(call->sandbox);
-	comment = github_add_comment(call->sandbox, false, 0, repo, number,
-				     github_api_login(call), doc_string(document, "body"), NULL,
-				     0);
-	shown = github_json_comment(comment);
-	sandbox_unlock(call->sandbox);
-	created(call, shown);
+	draft.body = doc_string(document, "body");
+	create(call, &draft);
+}
+
+void github_comments_create_commit(struct call *call)
+{
+	CLEANUP(memory_drop) char *repo = github_api_repo(call);
+	CLEANUP(doc_drop) cJSON *document = read_body(call, "CommitComment");
+	struct github_draft draft = {
+		.kind = KIND_COMMIT,
+		.repo = repo,
+		.sha = call->path->segments[4],
+		.user = github_api_login(call),
+		.body = doc_string(document, "body"),
+		.path = doc_string(document, "path"),
+	};
+
+	if (document != NULL)
+		create(call, &draft);
 }
 
 /* Adds a reply to the thread whose top comment is `top_id`. */
 static void reply_to(struct call *call, const char *repo, int64_t number, int64_t top_id,
 		     const char *body)
 {
+	struct github_draft draft = {
+		.kind = KIND_REVIEW,
+		.repo = repo,
+		.number = number,
+		.user = github_api_login(call),
+		.body = body,
+	};
 	const struct github_comment *top;
-	const struct github_comment *comment;
 	bool is_reply;
 	cJSON *shown = NULL;
 
 	sandbox_lock(call->sandbox);
-	top = github_comment(call->sandbox, true, repo, number, top_id);
+	top = github_comment(call->sandbox, KIND_REVIEW, repo, number, top_id);
 	if (top != NULL && top->number != number)
 		top = NULL;
 	is_reply = top != NULL && top->in_reply_to != 0;
 	if (top != NULL && !is_reply) {
-		comment = github_add_comment(call->sandbox, true, 0, repo, number,
-					     github_api_login(call), body, top->path, top->id);
-		shown = github_json_comment(comment);
+		draft.path = top->path;
+		draft.in_reply_to = top->id;
+		shown = github_json_comment(github_add_comment(call->sandbox, &draft));
 	}
 	sandbox_unlock(call->sandbox);
 	if (shown != NULL)
@@ -207,22 +263,21 @@ void github_comments_reply(struct call *call)
 static void start_thread(struct call *call, const char *repo, int64_t number,
 			 const cJSON *document)
 {
-	const char *path = doc_string(document, "path");
-	const struct github_comment *comment;
-	cJSON *shown;
+	struct github_draft draft = {
+		.kind = KIND_REVIEW,
+		.repo = repo,
+		.number = number,
+		.user = github_api_login(call),
+		.body = doc_string(document, "body"),
+		.path = doc_string(document, "path"),
+	};
 
-	if (path == NULL || doc_string(document, "commit_id") == NULL) {
+	if (draft.path == NULL || doc_string(document, "commit_id") == NULL) {
 		github_api_error(call, 422,
 				 "Invalid request.\n\n\"commit_id\", \"path\" weren't supplied.");
 		return;
 	}
-	sandbox_lock(call->sandbox);
-	comment = github_add_comment(call->sandbox, true, 0, repo, number,
-				     github_api_login(call), doc_string(document, "body"), path,
-				     0);
-	shown = github_json_comment(comment);
-	sandbox_unlock(call->sandbox);
-	created(call, shown);
+	create(call, &draft);
 }
 
 void github_comments_create_review(struct call *call)
@@ -244,18 +299,28 @@ void github_comments_create_review(struct call *call)
 		start_thread(call, repo, number, document);
 }
 
-/* .../issues/comments/{id} or .../pulls/comments/{id}. Lock held. */
+/* The id that the path ends with; -1 when the reply is made. */
+static int64_t read_id(struct call *call)
+{
+	enum github_kind kind;
+	size_t segment = github_api_comment(call, &kind);
+
+	return github_api_number(call, segment);
+}
+
+/* The comment of the kind that the path says. Lock held. */
 static struct github_comment *find(struct call *call, const char *repo, int64_t id)
 {
-	bool review = strcmp(call->path->segments[3], "pulls") == 0;
+	enum github_kind kind;
 
-	return github_comment(call->sandbox, review, repo, 0, id);
+	github_api_comment(call, &kind);
+	return github_comment(call->sandbox, kind, repo, 0, id);
 }
 
 void github_comments_get(struct call *call)
 {
 	CLEANUP(memory_drop) char *repo = github_api_repo(call);
-	int64_t id = github_api_number(call, 5);
+	int64_t id = read_id(call);
 	const struct github_comment *comment;
 	cJSON *shown = NULL;
 
@@ -292,7 +357,7 @@ void github_comments_update(struct call *call)
 {
 	CLEANUP(memory_drop) char *repo = github_api_repo(call);
 	CLEANUP(doc_drop) cJSON *document = NULL;
-	int64_t id = github_api_number(call, 5);
+	int64_t id = read_id(call);
 	struct github_comment *comment;
 
 	if (id < 0)
@@ -303,12 +368,8 @@ void github_comments_update(struct call *call)
 	sandbox_lock(call->sandbox);
 	comment = find_own(call, repo, id);
 	if (comment != NULL) {
-		free(comment->body);
-		comment->body = memory_copy(doc_string(document, "body"));
-		comment->updated_ms = stamp_wall();
-		comment->edits++;
+		github_edit_comment(call->sandbox, comment, doc_string(document, "body"));
 		http_reply_json(call->reply, 200, github_json_comment(comment));
-		sandbox_changed(call->sandbox);
 	}
 	sandbox_unlock(call->sandbox);
 }
@@ -316,7 +377,7 @@ void github_comments_update(struct call *call)
 void github_comments_delete(struct call *call)
 {
 	CLEANUP(memory_drop) char *repo = github_api_repo(call);
-	int64_t id = github_api_number(call, 5);
+	int64_t id = read_id(call);
 	struct github_comment *comment;
 
 	if (id < 0)
@@ -324,9 +385,8 @@ void github_comments_delete(struct call *call)
 	sandbox_lock(call->sandbox);
 	comment = find_own(call, repo, id);
 	if (comment != NULL) {
-		comment->deleted = true;
+		github_delete_comment(call->sandbox, comment);
 		http_reply(call->reply, 204);
-		sandbox_changed(call->sandbox);
 	}
 	sandbox_unlock(call->sandbox);
 }

@@ -11,6 +11,9 @@
 #include "tests/sandbox/stamp.h"
 #include "tests/sandbox/text.h"
 
+/* A commit that everything belongs to for which a test has named no other. */
+#define COMMIT "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+
 static void add_time(cJSON *object, const char *name, int64_t wall_ms)
 {
 	char stamp[STAMP_SIZE];
@@ -39,21 +42,42 @@ cJSON *github_json_user(const char *login, const char *type)
 	return user;
 }
 
+static void add_commit_urls(cJSON *object, const struct github_comment *comment)
+{
+	const char *sha = comment->sha != NULL ? comment->sha : COMMIT;
+	struct text url = {0};
+
+	text_addf(&url, "https://api.github.com/repos/%s/comments/%" PRId64, comment->repo,
+		  comment->id);
+	add_text(object, "url", &url);
+	text_addf(&url, "https://github.com/%s/commit/%s#commitcomment-%" PRId64, comment->repo,
+		  sha, comment->id);
+	add_text(object, "html_url", &url);
+	cJSON_AddStringToObject(object, "commit_id", sha);
+	if (comment->path != NULL)
+		cJSON_AddStringToObject(object, "path", comment->path);
+	else
+		cJSON_AddNullToObject(object, "path");
+	cJSON_AddNullToObject(object, "position");
+	cJSON_AddNullToObject(object, "line");
+}
+
 static void add_urls(cJSON *object, const struct github_comment *comment)
 {
+	bool review = comment->kind == KIND_REVIEW;
 	struct text url = {0};
 	struct text html = {0};
 
 	text_addf(&url, "https://api.github.com/repos/%s/%s/comments/%" PRId64, comment->repo,
-		  comment->review ? "pulls" : "issues", comment->id);
+		  review ? "pulls" : "issues", comment->id);
 	text_addf(&html, "https://github.com/%s/pull/%" PRId64 "#%s%" PRId64, comment->repo,
-		  comment->number, comment->review ? "discussion_r" : "issuecomment-",
+		  comment->number, review ? "discussion_r" : "issuecomment-",
 		  comment->id);
 	add_text(object, "url", &url);
 	add_text(object, "html_url", &html);
 	text_addf(&url, "https://api.github.com/repos/%s/%s/%" PRId64, comment->repo,
-		  comment->review ? "pulls" : "issues", comment->number);
-	add_text(object, comment->review ? "pull_request_url" : "issue_url", &url);
+		  review ? "pulls" : "issues", comment->number);
+	add_text(object, review ? "pull_request_url" : "issue_url", &url);
 }
 
 static void add_review_members(cJSON *object, const struct github_comment *comment)
@@ -69,7 +93,7 @@ static void add_review_members(cJSON *object, const struct github_comment *comme
 	cJSON_AddNumberToObject(object, "original_line", 2);
 	cJSON_AddStringToObject(object, "side", "RIGHT");
 	cJSON_AddStringToObject(object, "subject_type", "line");
-	cJSON_AddStringToObject(object, "commit_id", "6dcb09b5b57875f334f61aebed695e2e4193db5e");
+	cJSON_AddStringToObject(object, "commit_id", COMMIT);
 }
 
 static void add_reaction_counts(cJSON *object, const struct github_comment *comment)
@@ -86,20 +110,24 @@ static void add_reaction_counts(cJSON *object, const struct github_comment *comm
 
 cJSON *github_json_comment(const struct github_comment *comment)
 {
+	static const char *const nodes[] = {"IC", "PRRC", "CC"};
 	cJSON *object = cJSON_CreateObject();
 	struct text node = {0};
 
 	cJSON_AddNumberToObject(object, "id", (double)comment->id);
-	text_addf(&node, "%s_sandbox%" PRId64, comment->review ? "PRRC" : "IC", comment->id);
+	text_addf(&node, "%s_sandbox%" PRId64, nodes[comment->kind], comment->id);
 	add_text(object, "node_id", &node);
-	add_urls(object, comment);
+	if (comment->kind == KIND_COMMIT)
+		add_commit_urls(object, comment);
+	else
+		add_urls(object, comment);
 	cJSON_AddStringToObject(object, "body", comment->body);
 	cJSON_AddItemToObject(object, "user", github_json_user(comment->user, NULL));
 	add_time(object, "created_at", comment->created_ms);
 	add_time(object, "updated_at", comment->updated_ms);
 	cJSON_AddStringToObject(object, "author_association", "MEMBER");
 	cJSON_AddNullToObject(object, "performed_via_github_app");
-	if (comment->review)
+	if (comment->kind == KIND_REVIEW)
 		add_review_members(object, comment);
 	add_reaction_counts(object, comment);
 	return object;
@@ -139,9 +167,7 @@ static void add_head_and_base(cJSON *pull, const char *repo, const cJSON *member
 
 	cJSON_AddStringToObject(head, "ref",
 				member(members, "head_ref", "nairid/brave-otter-20260412-184512"));
-	cJSON_AddStringToObject(
-		head, "sha",
-		member(members, "head_sha", "6dcb09b5b57875f334f61aebed695e2e4193db5e"));
+	cJSON_AddStringToObject(head, "sha", member(members, "head_sha", COMMIT));
 	if (cJSON_IsNull(head_repo))
 		cJSON_AddNullToObject(head, "repo");
 	else

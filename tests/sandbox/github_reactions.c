@@ -17,18 +17,21 @@ struct target {
 /* What a reactions path is about; -1 when the reply is made. Lock held. */
 static int find_target(struct call *call, const char *repo, struct target *ret_target)
 {
-	bool review = strcmp(call->path->segments[3], "pulls") == 0;
+	enum github_kind kind;
+	size_t segment;
 
 	*ret_target = (struct target){.kind = TARGET_ISSUE};
-	if (strcmp(call->path->segments[4], "comments") != 0) {
+	if (strcmp(call->path->segments[3], "issues") == 0 &&
+	    strcmp(call->path->segments[4], "comments") != 0) {
 		ret_target->number = github_api_number(call, 4);
 		return ret_target->number < 0 ? -1 : 0;
 	}
-	ret_target->kind = review ? TARGET_REVIEW_COMMENT : TARGET_ISSUE_COMMENT;
-	ret_target->number = github_api_number(call, 5);
+	segment = github_api_comment(call, &kind);
+	ret_target->kind = github_target_of(kind);
+	ret_target->number = github_api_number(call, segment);
 	if (ret_target->number < 0)
 		return -1;
-	ret_target->comment = github_comment(call->sandbox, review, repo, 0, ret_target->number);
+	ret_target->comment = github_comment(call->sandbox, kind, repo, 0, ret_target->number);
 	if (ret_target->comment != NULL)
 		return 0;
 	github_api_error(call, 404, "Not Found");

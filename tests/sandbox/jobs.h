@@ -75,6 +75,8 @@ struct job {
 	size_t count;
 	size_t capacity;
 	size_t users; /* how many of them came from a caller of the API */
+	int64_t lists; /* how often its messages were listed, */
+	int64_t gets;  /* and how often one of them was got, by callers of the API */
 	struct policy *policy; /* NULL: the global one */
 
 	/* turns.c */
@@ -95,6 +97,8 @@ struct job {
 	uint64_t quick_duplicates;
 	uint64_t quick_last;
 	unsigned long long quick_chain;
+	uint64_t quick_done; /* counter of the last message that was told to be completed */
+	int64_t quick_done_ms;
 };
 
 struct jobs;

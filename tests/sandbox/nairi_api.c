@@ -221,7 +221,8 @@ static void list_messages(struct call *call)
 {
 	const char *id = call->path->segments[1];
 	cJSON *document = NULL;
-	const struct job *job;
+	cJSON *array;
+	struct job *job;
 
 	if (!ulid_is_valid(id)) {
 		http_reply_error(call->reply, 400, "invalid job id");
@@ -230,27 +231,30 @@ static void list_messages(struct call *call)
 	sandbox_lock(call->sandbox);
 	job = jobs_find(call->sandbox, id, call->org);
 	if (job != NULL) {
-		cJSON *array = call->sandbox->is_quick && job->quick_count > 0
-				       ? quick_messages_json(call->sandbox, job)
-				       : cJSON_CreateArray();
-
+		job->lists++;
+		sandbox_changed(call->sandbox);
+	}
+	if (job != NULL && job->quick_count > 0) {
+		http_reply(call->reply, 200);
+		quick_write_messages(call->sandbox, job, &call->reply->body);
+	} else if (job != NULL) {
+		document = cJSON_CreateObject();
+		array = cJSON_AddArrayToObject(document, "messages");
 		for (size_t i = 0; i < job->count; i++)
 			cJSON_AddItemToArray(array, message_json(job->messages[i]));
-		document = cJSON_CreateObject();
-		cJSON_AddItemToObject(document, "messages", array);
 	}
 	sandbox_unlock(call->sandbox);
-	if (document == NULL)
-		http_reply_error(call->reply, 404, "job not found");
-	else
+	if (document != NULL)
 		http_reply_json(call->reply, 200, document);
+	else if (job == NULL)
+		http_reply_error(call->reply, 404, "job not found");
 }
 
 static void get_message(struct call *call)
 {
 	const char *id = call->path->segments[1];
-	cJSON *document = NULL;
-	const struct message *message;
+	bool found = false;
+	struct message *message;
 
 	if (!ulid_is_valid(id)) {
 		http_reply_error(call->reply, 400, "invalid message id");
@@ -258,15 +262,18 @@ static void get_message(struct call *call)
 	}
 	sandbox_lock(call->sandbox);
 	message = jobs_find_message(call->sandbox, id, call->org);
-	if (message != NULL)
-		document = message_json(message);
-	else if (call->sandbox->is_quick)
-		document = quick_message_json(call->sandbox, id, call->org);
+	if (message != NULL) {
+		found = true;
+		message->job->gets++;
+		http_reply_json(call->reply, 200, message_json(message));
+		sandbox_changed(call->sandbox);
+	} else if (call->sandbox->is_quick) {
+		http_reply(call->reply, 200);
+		found = quick_write_message(call->sandbox, id, call->org, &call->reply->body) == 0;
+	}
 	sandbox_unlock(call->sandbox);
-	if (document == NULL)
+	if (!found)
 		http_reply_error(call->reply, 404, "message not found");
-	else
-		http_reply_json(call->reply, 200, document);
 }
 
 static const struct route routes[] = {

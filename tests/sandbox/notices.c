@@ -32,23 +32,35 @@ static void add_usage(struct message *message, unsigned number)
 	};
 }
 
-void notices_answer(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan)
+/* One message of an answer; NULL is the text that says nothing but the turn's number. */
+static void answer(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan,
+		   unsigned number, const char *words)
 {
-	unsigned number = ++job->answers;
+	const struct turn_list *ids = &plan->attachment_ids;
 	struct text content = {0};
 	struct message *message;
 
-	if (plan->answer != NULL)
-		text_add(&content, plan->answer);
+	if (words != NULL)
+		text_add(&content, words);
 	else
 		text_addf(&content, "Done (turn %u).", number);
 	message = say(sandbox, job, ROLE_ASSISTANT, &content);
 	if (plan->cost == COST_ALL || (plan->cost == COST_ALTERNATE && number % 2 == 1))
 		add_usage(message, number);
-	message->attachment_ids = memory_new(plan->attachment_count, sizeof(char *));
-	for (size_t i = 0; i < plan->attachment_count; i++)
-		message->attachment_ids[i] = memory_copy(plan->attachment_ids[i]);
-	message->attachment_count = plan->attachment_count;
+	message->attachment_ids = memory_new(ids->count, sizeof(char *));
+	for (size_t i = 0; i < ids->count; i++)
+		message->attachment_ids[i] = memory_copy(ids->items[i]);
+	message->attachment_count = ids->count;
+}
+
+void notices_answer(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan)
+{
+	unsigned number = ++job->answers;
+
+	if (!plan->answers.given)
+		answer(sandbox, job, plan, number, plan->answer);
+	for (size_t i = 0; i < plan->answers.count; i++)
+		answer(sandbox, job, plan, number, plan->answers.items[i]);
 }
 
 void notices_progress(struct sandbox *sandbox, struct job *job, int64_t index)
@@ -93,9 +105,29 @@ static char *pr_url_of(const struct job *job, const struct turn_plan *plan)
 
 void notices_git(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan)
 {
+	if (job->commits == 0)
+		notices_opened(sandbox, job, plan);
+	else
+		notices_added(sandbox, job, plan);
+}
+
+void notices_opened(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan)
+{
 	CLEANUP(memory_drop) char *url = pr_url_of(job, plan);
-	bool markdown = plan->git == GIT_MARKDOWN;
-	const char *warning = plan->git_warning != NULL ? plan->git_warning : "";
+	struct text content = {0};
+
+	job->commits++;
+	text_addf(&content,
+		  plan->git != GIT_PLAIN ? "Agent opened a [pull request](%s%s)"
+					 : "Agent opened a pull request: %s%s",
+		  plan->git_warning != NULL ? plan->git_warning : "", url);
+	say(sandbox, job, ROLE_SYSTEM, &content);
+}
+
+void notices_added(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan)
+{
+	CLEANUP(memory_drop) char *url = pr_url_of(job, plan);
+	bool markdown = plan->git != GIT_PLAIN;
 	const char *pull = strstr(url, "/pull/");
 	const char *number = pull != NULL ? pull + 6 : "0";
 	int repository = pull != NULL ? (int)(pull - url) : (int)strlen(url);
@@ -105,14 +137,7 @@ void notices_git(struct sandbox *sandbox, struct job *job, const struct turn_pla
 	snprintf(sha, sizeof(sha), "%016" PRIx64 "%016" PRIx64 "%08x",
 		 ulid_mix(job->number + (uint64_t)job->commits * 65536), ulid_mix(job->number),
 		 job->commits);
-	if (job->commits++ == 0) {
-		text_addf(&content,
-			  markdown ? "Agent opened a [pull request](%s%s)"
-				   : "Agent opened a pull request: %s%s",
-			  warning, url);
-		say(sandbox, job, ROLE_SYSTEM, &content);
-		return;
-	}
+	job->commits++;
 	if (markdown)
 		text_addf(&content, "New commit added: [%.7s](%.*s/commit/%s)", sha,
 			  repository, url, sha);

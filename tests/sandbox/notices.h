@@ -17,6 +17,10 @@ void notices_progress(struct sandbox *sandbox, struct job *job, int64_t index);
 /* S1 for the first commit of a job, S2 for the ones after it. */
 void notices_git(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan);
 
+/* S1 and S2 whatever came before; Markdown unless the plan says plain. */
+void notices_opened(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan);
+void notices_added(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan);
+
 /* S3: the pair of a failed turn; the one of a turn whose result could not be published; the
  * harmless one after a good answer. */
 void notices_failed(struct sandbox *sandbox, struct job *job, const struct turn_plan *plan);

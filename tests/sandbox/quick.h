@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "tests/sandbox/jobs.h"
+#include "tests/sandbox/text.h"
 
 /*
  * What is kept of messages in --quick mode, in bounded memory: counters per job, a set of
@@ -22,11 +23,25 @@ void quick_reset(struct quick *quick);
 void quick_append(struct sandbox *sandbox, struct job *job, const char *prompt,
 		  char ret_id[ULID_SIZE]);
 
-/* A message still in the ring as the API shows it, NULL if it is not there. */
-cJSON *quick_message_json(const struct sandbox *sandbox, const char *id, unsigned org);
+/* From now on messages are pending until quick_complete(), or for so long (0, as it is after a
+ * reset: completed at once). */
+void quick_hold(struct sandbox *sandbox);
+void quick_set_work(struct sandbox *sandbox, int64_t work_ms);
 
-/* The job's messages that are still in the ring (the latest 256 at most), oldest first. */
-cJSON *quick_messages_json(const struct sandbox *sandbox, const struct job *job);
+/* The answer that stands after each completed message, "" for none; -1 if it is too long. */
+int quick_set_answer(struct sandbox *sandbox, const char *answer);
+
+/* All messages that the job has so far are completed. */
+void quick_complete(struct sandbox *sandbox, struct job *job);
+
+/* Adds to `out` a message still in the ring as the API shows it, or its answer; -1 and nothing if
+ * it is not there. */
+int quick_write_message(const struct sandbox *sandbox, const char *id, unsigned org,
+			struct text *out);
+
+/* Adds the API's list of the job's messages that are still in the ring (the latest 256 at most)
+ * with their answers, oldest first. */
+void quick_write_messages(const struct sandbox *sandbox, const struct job *job, struct text *out);
 
 /* Adds the counters of one job, or of all for job NULL, to an object. */
 void quick_add_counts(const struct sandbox *sandbox, const struct job *job, cJSON *object);

@@ -141,6 +141,8 @@ static bool fits(const struct entry *entry, const struct request_filter *filter)
 {
 	if (filter->method != NULL && strcmp(filter->method, entry->method) != 0)
 		return false;
+	if (filter->answered && entry->status < 0)
+		return false;
 	return filter->path == NULL || text_matches(filter->path, entry->uri);
 }
 

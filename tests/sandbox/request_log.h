@@ -18,6 +18,7 @@ struct request_filter {
 	const char *method; /* NULL: any */
 	uint64_t since;	    /* only numbers above it */
 	int64_t limit;
+	bool answered; /* only those that were */
 };
 
 struct request_log *request_log_new(void);

@@ -124,6 +124,7 @@ void router_answer(struct sandbox *sandbox, struct request *request, struct repl
 		sandbox_lock(sandbox);
 		request_log_answered(sandbox->log, request->log_number,
 				     reply->manner == REPLY_RESET ? 0 : reply->status);
+		sandbox_changed(sandbox);
 		sandbox_unlock(sandbox);
 	}
 }

@@ -41,6 +41,13 @@ static const struct member strings[] = {
 	{"daemon", offsetof(struct turn_plan, daemon)},
 };
 
+static const struct member lists[] = {
+	{"answers", offsetof(struct turn_plan, answers)},
+	{"attachment_ids", offsetof(struct turn_plan, attachment_ids)},
+};
+
+#define LIST_MAX 32
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void *member_of(struct turn_plan *plan, const struct member *member)
@@ -53,20 +60,30 @@ static const void *member_in(const struct turn_plan *plan, const struct member *
 	return (const char *)plan + member->offset;
 }
 
-static void drop_attachments(struct turn_plan *plan)
+static void list_drop(struct turn_list *list)
 {
-	for (size_t i = 0; i < plan->attachment_count; i++)
-		free(plan->attachment_ids[i]);
-	free(plan->attachment_ids);
-	plan->attachment_ids = NULL;
-	plan->attachment_count = 0;
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct turn_list){0};
+}
+
+/* Makes a list of its own of what was copied bit by bit. */
+static void list_unshare(struct turn_list *list)
+{
+	char **items = memory_new(list->count, sizeof(char *));
+
+	for (size_t i = 0; i < list->count; i++)
+		items[i] = memory_copy(list->items[i]);
+	list->items = items;
 }
 
 static void clear(struct turn_plan *plan)
 {
 	for (size_t i = 0; i < COUNT(strings); i++)
 		free(*(char **)member_of(plan, &strings[i]));
-	drop_attachments(plan);
+	for (size_t i = 0; i < COUNT(lists); i++)
+		list_drop(member_of(plan, &lists[i]));
 }
 
 void turn_plan_free(struct turn_plan *plan)
@@ -93,9 +110,8 @@ struct turn_plan *turn_plan_copy(const struct turn_plan *plan)
 
 		*string = memory_copy(*string);
 	}
-	copy->attachment_ids = memory_new(plan->attachment_count, sizeof(char *));
-	for (size_t i = 0; i < plan->attachment_count; i++)
-		copy->attachment_ids[i] = memory_copy(plan->attachment_ids[i]);
+	for (size_t i = 0; i < COUNT(lists); i++)
+		list_unshare(member_of(copy, &lists[i]));
 	return copy;
 }
 
@@ -175,23 +191,29 @@ static int merge_choices(struct turn_plan *plan, const cJSON *object)
 	return 0;
 }
 
-static void merge_attachments(struct turn_plan *plan, const cJSON *object)
+static int list_merge(struct turn_list *list, const cJSON *array)
 {
-	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(object, "attachment_ids");
 	const cJSON *item;
 
-	if (!cJSON_IsArray(ids))
-		return;
-	drop_attachments(plan);
-	plan->attachment_ids = memory_new((size_t)cJSON_GetArraySize(ids), sizeof(char *));
-	cJSON_ArrayForEach(item, ids)
-		if (cJSON_IsString(item))
-			plan->attachment_ids[plan->attachment_count++] =
-				memory_copy(item->valuestring);
+	list_drop(list);
+	if (cJSON_IsNull(array))
+		return 0;
+	if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) > LIST_MAX)
+		return -1;
+	list->given = true;
+	list->items = memory_new((size_t)cJSON_GetArraySize(array), sizeof(char *));
+	cJSON_ArrayForEach(item, array) {
+		if (!cJSON_IsString(item))
+			return -1;
+		list->items[list->count++] = memory_copy(item->valuestring);
+	}
+	return 0;
 }
 
 int turn_plan_merge(struct turn_plan *plan, const cJSON *object, const char **ret_problem)
 {
+	const cJSON *item;
+
 	if (merge_numbers(plan, object) != 0) {
 		*ret_problem = "a delay or count is not an integer in range";
 		return -1;
@@ -205,7 +227,14 @@ int turn_plan_merge(struct turn_plan *plan, const cJSON *object, const char **re
 			       "git none|markdown|plain";
 		return -1;
 	}
-	merge_attachments(plan, object);
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		item = cJSON_GetObjectItemCaseSensitive(object, lists[i].name);
+		if (item != NULL && list_merge(member_of(plan, &lists[i]), item) != 0) {
+			*ret_problem = "answers and attachment_ids are arrays of up to 32 "
+				       "strings, or null";
+			return -1;
+		}
+	}
 	return 0;
 }
 
@@ -224,6 +253,16 @@ cJSON *turn_plan_json(const struct turn_plan *plan)
 
 		if (string != NULL)
 			cJSON_AddStringToObject(object, strings[i].name, string);
+	}
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		const struct turn_list *list = member_in(plan, &lists[i]);
+		cJSON *array;
+
+		if (!list->given)
+			continue;
+		array = cJSON_AddArrayToObject(object, lists[i].name);
+		for (size_t j = 0; j < list->count; j++)
+			cJSON_AddItemToArray(array, cJSON_CreateString(list->items[j]));
 	}
 	cJSON_AddStringToObject(object, "outcome", outcomes[plan->outcome]);
 	cJSON_AddStringToObject(object, "cost", costs[plan->cost]);

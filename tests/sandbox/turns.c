@@ -245,6 +245,28 @@ bool turns_finish(struct sandbox *sandbox, struct job *job)
 	return true;
 }
 
+bool turns_pick_up(struct sandbox *sandbox, struct job *job)
+{
+	if (job->phase != TURN_QUEUED)
+		return false;
+	pick_up(sandbox, job);
+	/* What a hand has begun, a hand ends. */
+	job->due = INT64_MAX;
+	return true;
+}
+
+bool turns_complete(struct sandbox *sandbox, struct job *job, bool failed)
+{
+	if (job->phase == TURN_IDLE || job->phase == TURN_QUEUED)
+		return false;
+	jobs_set_message_status(sandbox, job->turn_message,
+				failed ? MESSAGE_FAILED : MESSAGE_COMPLETED);
+	if (failed)
+		jobs_set_status(sandbox, job, JOB_ERROR);
+	end_turn(sandbox, job);
+	return true;
+}
+
 /* Moves every job that is due; returns when the next one will be. */
 static int64_t run_due(struct sandbox *sandbox)
 {

@@ -21,6 +21,12 @@ enum turn_outcome {
 enum cost_form { COST_ALTERNATE, COST_NONE, COST_ALL };
 enum git_form { GIT_NONE, GIT_MARKDOWN, GIT_PLAIN };
 
+struct turn_list {
+	char **items;
+	size_t count;
+	bool given;
+};
+
 /* How turns go. Strings are owned; NULL means what is said beside it. */
 struct turn_plan {
 	bool manual; /* nothing moves but on command */
@@ -40,8 +46,8 @@ struct turn_plan {
 	char *git_warning; /* output of the GitHub CLI before the URL in S1: none */
 	char *error_detail; /* "the agent stopped with exit code 1" */
 	char *daemon; /* "nairid" */
-	char **attachment_ids; /* of the answer */
-	size_t attachment_count;
+	struct turn_list answers; /* several messages instead of `answer`; given, but empty: none */
+	struct turn_list attachment_ids; /* of the answer */
 };
 
 void turn_plan_free(struct turn_plan *plan);
@@ -56,7 +62,7 @@ cJSON *turn_plan_json(const struct turn_plan *plan);
 /* The names that turn_plan_merge() understands, separated by spaces. */
 #define TURN_PLAN_MEMBERS                                                                          \
 	"manual pickup_ms work_ms notice_ms answer_gap_ms outcome progress cost git late_error "   \
-	"without_pr answer pr_url git_warning error_detail daemon attachment_ids"
+	"without_pr answer pr_url git_warning error_detail daemon answers attachment_ids"
 
 struct turns;
 
@@ -78,6 +84,12 @@ void turns_consider(struct sandbox *sandbox, struct job *job);
 /* Moves a job one step, or to the end of the turn under way (or next); false if it is idle. */
 bool turns_step(struct sandbox *sandbox, struct job *job);
 bool turns_finish(struct sandbox *sandbox, struct job *job);
+
+/* By hand, for turns that do not move by themselves: picks up the message that waits (false if
+ * none does), or ends the turn under way with a message that is completed or failed (false if
+ * there is none). Neither writes an answer or a notice. */
+bool turns_pick_up(struct sandbox *sandbox, struct job *job);
+bool turns_complete(struct sandbox *sandbox, struct job *job, bool failed);
 
 /* Takes a job off the list of work: what is queued stays queued for ever. */
 void turns_abandon(struct sandbox *sandbox, struct job *job);
