@@ -7,6 +7,7 @@
 #define BRIDGE_DAEMON_H
 
 #include "bridge/admin/admin.h"
+#include "bridge/git/git.h"
 #include "bridge/intake/intake.h"
 
 #define DAEMON_NAMES_MAX (2 * LISTENER_MAX + 1)
@@ -19,6 +20,7 @@ struct daemon {
 	struct store *store;
 	struct committer *committer;
 	struct dispatcher *dispatcher;
+	struct git_service *git; /* NULL: not configured */
 	struct deliver *deliver;
 	struct intake *intake;
 	struct admin *admin;
@@ -39,7 +41,7 @@ struct settings *daemon_load(const char *file, struct error *err);
 /* SIGHUP: a good file takes effect, a broken one changes nothing. Main thread. */
 void daemon_reload(struct daemon *d);
 /* Puts the configured links in place of the last generation's, in a transaction of its own. Before the committer starts. */
-int daemon_put_links(struct store *store, const struct config *config, struct error *err) MUST_CHECK;
+int daemon_put_links(struct store *store, const struct settings *settings, struct error *err) MUST_CHECK;
 /* sd_notify(3): "READY=1" …; nothing without $NOTIFY_SOCKET. */
 void daemon_notify(const char *state);
 

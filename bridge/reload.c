@@ -9,6 +9,8 @@
 #include "bridge/base/log.h"
 #include "bridge/daemon.h"
 
+#define LINKS_ARENA ((size_t)64 * 1024 * 1024)
+
 struct settings *daemon_load(const char *file, struct error *err)
 {
 	const struct source_type *types[64];
@@ -30,13 +32,31 @@ struct settings *daemon_load(const char *file, struct error *err)
 	return settings_open(config, &settings, err) == 0 ? settings : NULL;
 }
 
-static int collect_link(struct store *store, const struct config *config, int64_t now_ms, struct error *err)
+/* As people type it; one that no source understands stays as it is, and matches nothing. */
+static const char *thread_of(const struct settings *settings, const char *text, struct arena *arena)
 {
+	const char *thread = NULL;
+	struct error err;
+
+	if (settings_resolve_thread(settings, text, arena, &thread, &err) == 0)
+		return thread;
+	log_event(LOG_WARN, "config.link", "a link of the configuration names no thread", LOG_STR("thread", text),
+		  LOG_STR("error", err.text));
+	return text;
+}
+
+static int collect_link(struct store *store, const struct settings *settings, int64_t now_ms, struct error *err)
+{
+	const struct config *config = settings->config;
+	CLEANUP(arena_free_at) struct arena *arena = arena_new(LINKS_ARENA);
+
+	if (arena == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	if (store_links_forget_config(store, err) != 0)
 		return -1;
 	for (size_t i = 0; i < config->link_count; i++) {
 		struct link_row row = {
-			.thread = config->links[i].thread,
+			.thread = thread_of(settings, config->links[i].thread, arena),
 			.job_id = config->links[i].job,
 			.origin = LINK_CONFIG,
 			.created_ms = now_ms,
@@ -57,7 +77,7 @@ static int link_update_apply(struct commit_item *item, struct store *store, stru
 {
 	const struct link_update *update = (const struct link_update *)item;
 
-	return collect_link(store, update->settings->config, clock_now_ms(), err);
+	return collect_link(store, update->settings, clock_now_ms(), err);
 }
 
 static void link_update_done(struct commit_item *item, const struct error *err)
@@ -105,6 +125,9 @@ static void warn_of_restart(const struct config *old, const struct config *next)
 		changed = "proxy";
 	else if (old->nairi.max_concurrency != next->nairi.max_concurrency)
 		changed = "nairi.max_concurrency";
+	else if (!same_text(old->git.cache, next->git.cache) || old->git.max_size != next->git.max_size ||
+		 old->git.fetch_timeout_ms != next->git.fetch_timeout_ms)
+		changed = "git";
 	if (changed != NULL)
 		log_event(LOG_WARN, "bridge.reload_partial", "takes effect at the next start only",
 			  LOG_STR("reason", changed));
@@ -127,11 +150,11 @@ void daemon_notify(const char *state)
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
 }
 
-int daemon_put_links(struct store *store, const struct config *config, struct error *err)
+int daemon_put_links(struct store *store, const struct settings *settings, struct error *err)
 {
 	if (store_begin(store, err) != 0)
 		return -1;
-	if (collect_link(store, config, clock_now_ms(), err) != 0) {
+	if (collect_link(store, settings, clock_now_ms(), err) != 0) {
 		store_rollback(store);
 		return -1;
 	}

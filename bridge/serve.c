@@ -214,15 +214,24 @@ static int open_rooms(struct daemon *d, struct error *err)
 
 	make_directories(config);
 	if (store_open(config->store, STORE_WRITE, &d->store, err) != 0 ||
-	    daemon_put_links(d->store, config, err) != 0)
+	    daemon_put_links(d->store, d->settings.current, err) != 0)
 		return error_prefix(err, "store: ");
 	struct committer_options committer = {
 		.store = d->store, .queue_max = (size_t)config->limits.connections * 2 + 1024, .ctx = d, .tick = tick,
 	};
+	if (config->git.cache != NULL) {
+		struct git_options git = {
+			.cache = config->git.cache, .max_size = config->git.max_size,
+			.fetch_timeout_ms = config->git.fetch_timeout_ms,
+		};
+		make_parent(config->git.cache);
+		if (git_service_new(&git, &d->git, err) != 0)
+			return error_prefix(err, "git: ");
+	}
 	if (deliver_new(&deliver, &d->deliver, err) != 0 || committer_new(&committer, &d->committer, err) != 0 ||
 	    dispatcher_new(&dispatcher, &d->dispatcher, err) != 0)
 		return -1;
-	deliver_connect(d->deliver, d->committer, d->dispatcher);
+	deliver_connect(d->deliver, d->committer, d->dispatcher, d->git);
 	struct intake_options intake = {
 		.settings = &d->settings, .identities = &d->identities, .committer = d->committer, .deliver = d->deliver,
 	};
@@ -233,6 +242,8 @@ static int open_rooms(struct daemon *d, struct error *err)
 
 static int start_threads(struct daemon *d, struct error *err)
 {
+	if (d->git != NULL && git_service_start(d->git, err) != 0)
+		return -1;
 	if (committer_start(d->committer, err) != 0 || dispatcher_start(d->dispatcher, err) != 0 ||
 	    (d->admin_http != NULL && http_server_start(d->admin_http, err) != 0) ||
 	    http_server_start(d->http, err) != 0)
@@ -268,6 +279,8 @@ static void stop(struct daemon *d)
 	intake_drain(d->intake);
 	http_server_quiesce(d->http);
 	deliver_close(d->deliver);
+	if (d->git != NULL)
+		git_service_stop(d->git);
 	dispatcher_stop(d->dispatcher, DISPATCH_STOP_MS);
 	/* Before the servers: a request is answered by what became of it in the store, never by a deadline. */
 	committer_stop(d->committer, STORE_STOP_MS);
@@ -284,6 +297,7 @@ static void release(struct daemon *d)
 	http_server_free(d->admin_http);
 	admin_free(d->admin);
 	deliver_free(d->deliver);
+	git_service_free(d->git);
 	dispatcher_free(d->dispatcher);
 	committer_free(d->committer);
 	if (d->store != NULL)
@@ -348,6 +362,8 @@ int serve(const char *config_file)
 		log_event(LOG_ERROR, "bridge.failed", "cannot start", LOG_STR("error", err.text));
 		if (d->committer != NULL) {
 			deliver_close(d->deliver);
+			if (d->git != NULL)
+				git_service_stop(d->git);
 			dispatcher_stop(d->dispatcher, 0);
 			committer_stop(d->committer, 0);
 		}

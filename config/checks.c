@@ -9,6 +9,7 @@
 #define API_PATH "/api/public/v1"
 #define SQLITE   "sqlite:"
 #define POSTGRES "postgres"
+#define MAX_SLUG 200 /* bytes */
 
 static void complain(struct config_reader *reader, const struct config_node *node,
 		     const struct error *err, const char *text)
@@ -71,6 +72,18 @@ void checks_token(struct config_reader *reader, const struct config_node *node,
 			return;
 		}
 	}
+}
+
+void checks_agent(struct config_reader *reader, const struct config_node *node, const char *text)
+{
+	size_t len = strlen(text);
+	bool good = len > 0 && len <= MAX_SLUG;
+
+	for (size_t i = 0; i < len && good; i++)
+		good = (unsigned char)text[i] > 0x20U && text[i] != 0x7F;
+	if (!good)
+		config_problem(reader, PROBLEM_ERROR, node,
+			       "expected the slug of an agent, at most %d bytes without white space", MAX_SLUG);
 }
 
 /* The node of a secret or of its twin. */
@@ -196,7 +209,64 @@ static void check_nairi_key(struct config_reader *reader, const struct config_no
 			       "does not look like an API key (nr_…)");
 }
 
+/*
+ * Of two durations of nairi.follow, low must not be more than high. Where only one is written it counts, and the other's default gives way:
+ * nobody should have to know both to change one.
+ */
+static void check_order(struct config_reader *reader, const struct config_node *follow, const char *low_key, int64_t *low,
+			const char *high_key, int64_t *high)
+{
+	const struct config_node *low_node = config_member(reader, follow, low_key);
+	const struct config_node *high_node = config_member(reader, follow, high_key);
+	CLEANUP(strbuf_release) struct strbuf bound = STRBUF(40);
+
+	if (*low == 0 || *high == 0 || *low <= *high) /* zero: it was not read, and complained about */
+		return;
+	if (low_node == NULL) {
+		*low = *high;
+	} else if (high_node == NULL) {
+		*high = *low;
+	} else {
+		scalars_add_duration(&bound, *low);
+		config_problem(reader, PROBLEM_ERROR, high_node, "must not be less than %s (%s)", low_key, strbuf_str(&bound));
+	}
+}
+
+static void check_follow(struct config_reader *reader, const struct config_node *root)
+{
+	struct config *config = reader->config;
+	const struct config_node *follow = config_member(reader, config_member(reader, root, "nairi"), "follow");
+
+	check_order(reader, follow, "poll_min", &config->nairi.follow.poll_min_ms, "poll_max",
+		    &config->nairi.follow.poll_max_ms);
+	check_order(reader, follow, "stalled_after", &config->nairi.follow.stalled_after_ms, "give_up_after",
+		    &config->nairi.follow.give_up_after_ms);
+}
+
+static void check_discover(struct config_reader *reader, const struct config_node *root)
+{
+	const struct config_strings *agents = &reader->config->nairi.discover.agents;
+	const struct config_node *nairi = config_member(reader, root, "nairi");
+	const struct config_node *list = config_member(reader, config_member(reader, nairi, "discover"), "agents");
+
+	for (size_t i = 0; list != NULL && i < agents->count; i++) {
+		if (agents->items[i][0] != '\0') /* else it was complained about */
+			checks_agent(reader, tree_item(list, i), agents->items[i]);
+	}
+}
+
 /* --- the rest --- */
+
+/* Absolute, since nobody can tell where a service was started. */
+static void check_cache(struct config_reader *reader, const struct config_node *root)
+{
+	const char *cache = reader->config->git.cache;
+	const struct config_node *node = find(reader, root, "git", "cache");
+
+	if (cache != NULL && (cache[0] != '/' || cache[1] == '\0'))
+		config_problem(reader, PROBLEM_ERROR, node, "expected the absolute path of a directory, got %s",
+			       problems_quote(node->text).text);
+}
 
 static void check_proxy(struct config_reader *reader, const struct config_node *root)
 {
@@ -241,6 +311,9 @@ void checks_run(struct config_reader *reader, const struct config_node *root)
 	check_store(reader, root);
 	check_nairi_url(reader, root);
 	check_nairi_key(reader, root);
+	check_follow(reader, root);
+	check_discover(reader, root);
+	check_cache(reader, root);
 	check_proxy(reader, root);
 	check_retry(reader, root);
 	check_proxies(reader, root);

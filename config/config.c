@@ -13,9 +13,11 @@
 #define MAX_CONFIG_MEMORY  (64U * 1024U * 1024U)
 #define MAX_SCRATCH_MEMORY (64U * 1024U * 1024U)
 #define MAX_LISTEN         16
+#define MAX_AGENTS         32
 
 #define KIB    INT64_C(1024)
 #define MIB    (KIB * 1024)
+#define GIB    (MIB * 1024)
 #define SECOND INT64_C(1000)
 #define MINUTE (SECOND * 60)
 #define HOUR   (MINUTE * 60)
@@ -53,6 +55,31 @@ static const struct config_key admin_keys[] = {
 };
 static const struct config_table admin_table = { "admin", SECTION_SIZE(admin), admin_keys };
 
+static const struct config_key follow_keys[] = {
+	{ .name = "enabled", .kind = KEY_BOOL, .offset = IN(nairi.follow, enabled), .fallback = "true",
+	  .help = "look at jobs until their turns have ended: for answers, and for what stalls" },
+	{ .name = "poll_min", .kind = KEY_DURATION, .offset = IN(nairi.follow, poll_min_ms), .min = 50,
+	  .max = MINUTE, .fallback = "2s", .help = "shortest pause between two looks at a job" },
+	{ .name = "poll_max", .kind = KEY_DURATION, .offset = IN(nairi.follow, poll_max_ms), .min = 50,
+	  .max = 10 * MINUTE, .fallback = "30s", .help = "longest pause, while nothing happens" },
+	{ .name = "stalled_after", .kind = KEY_DURATION, .offset = IN(nairi.follow, stalled_after_ms),
+	  .min = SECOND, .max = 24 * HOUR, .fallback = "15m",
+	  .help = "a turn without any sign of life for so long has stalled" },
+	{ .name = "give_up_after", .kind = KEY_DURATION, .offset = IN(nairi.follow, give_up_after_ms),
+	  .min = SECOND, .max = 7 * DAY, .fallback = "3h", .help = "age at which a turn is followed no more" },
+	{ 0 },
+};
+static const struct config_table follow_table = { "follow", SECTION_SIZE(nairi.follow), follow_keys };
+
+static const struct config_key discover_keys[] = {
+	{ .name = "agents", .kind = KEY_STRINGS, .offset = IN(nairi.discover, agents), .max = MAX_AGENTS,
+	  .help = "slugs of agents whose new jobs are looked for; none: nothing is discovered" },
+	{ .name = "every", .kind = KEY_DURATION, .offset = IN(nairi.discover, every_ms), .min = 200,
+	  .max = 24 * HOUR, .fallback = "60s", .help = "pause between two looks at an agent's jobs" },
+	{ 0 },
+};
+static const struct config_table discover_table = { "discover", SECTION_SIZE(nairi.discover), discover_keys };
+
 static const struct config_key nairi_keys[] = {
 	{ .name = "url", .kind = KEY_STRING, .offset = IN(nairi, url), .min = 1, .max = 1024,
 	  .fallback = "https://api.nairi.ai", .help = "the API, with or without /api/public/v1" },
@@ -62,9 +89,24 @@ static const struct config_key nairi_keys[] = {
 	  .max = 10 * MINUTE, .fallback = "30s", .help = "of one call" },
 	{ .name = "max_concurrency", .kind = KEY_INT, .offset = IN(nairi, max_concurrency),
 	  .min = 1, .max = 1024, .fallback = "64", .help = "calls at the same time" },
+	{ .name = "follow", .kind = KEY_TABLE, .offset = IN(nairi, follow), .table = &follow_table,
+	  .help = "what becomes of a turn, once its prompt was sent" },
+	{ .name = "discover", .kind = KEY_TABLE, .offset = IN(nairi, discover), .table = &discover_table,
+	  .help = "links to jobs that were started elsewhere" },
 	{ 0 },
 };
 static const struct config_table nairi_table = { "nairi", SECTION_SIZE(nairi), nairi_keys };
+
+static const struct config_key git_keys[] = {
+	{ .name = "cache", .kind = KEY_STRING, .offset = IN(git, cache), .min = 1, .required = true,
+	  .help = "directory that repositories are fetched into; absolute" },
+	{ .name = "max_size", .kind = KEY_SIZE, .offset = IN(git, max_size), .min = MIB, .max = 1024 * GIB,
+	  .fallback = "2GiB", .help = "of the cache; what was longest not used goes first" },
+	{ .name = "fetch_timeout", .kind = KEY_DURATION, .offset = IN(git, fetch_timeout_ms), .min = SECOND,
+	  .max = HOUR, .fallback = "60s", .help = "of one fetch" },
+	{ 0 },
+};
+static const struct config_table git_table = { "git", SECTION_SIZE(git), git_keys };
 
 static const struct config_key retry_keys[] = {
 	{ .name = "attempts", .kind = KEY_INT, .offset = IN(retry, attempts), .min = 1, .max = 1000,
@@ -114,7 +156,7 @@ static const struct config_key log_keys[] = {
 };
 static const struct config_table log_table = { "log", SECTION_SIZE(log), log_keys };
 
-/* In the order of reading: a source's check asks where we listen. */
+/* In the order of reading: a source's checks ask where we listen. */
 static const struct config_key top_keys[] = {
 	{ .name = "listen", .kind = KEY_STRINGS, .offset = offsetof(struct config, listen),
 	  .min = 1, .max = MAX_LISTEN, .fallback = "127.0.0.1:8080",
@@ -127,6 +169,8 @@ static const struct config_key top_keys[] = {
 	  .fallback = "sqlite:/var/lib/nairi-bridge/bridge.db", .help = "sqlite:/path" },
 	{ .name = "nairi", .kind = KEY_TABLE, .offset = offsetof(struct config, nairi),
 	  .table = &nairi_table, .required = true, .help = "the API that is called" },
+	{ .name = "git", .kind = KEY_TABLE, .offset = offsetof(struct config, git), .table = &git_table,
+	  .help = "the cache of repositories; without this section Git is not used" },
 	{ .name = "proxy", .kind = KEY_STRING, .offset = offsetof(struct config, proxy), .min = 1,
 	  .max = 1024, .fallback = "none",
 	  .help = "for calls out: none, env (as curl reads it) or a URL" },

@@ -12,7 +12,14 @@
 #include "config/schema.h"
 
 enum trigger_kind { TRIGGER_ANY, TRIGGER_MENTION, TRIGGER_COMMAND };
-enum reply_mode { REPLY_MODE_NONE, REPLY_MODE_ERRORS };
+enum reply_mode {
+	REPLY_MODE_NONE,
+	REPLY_MODE_ERRORS,  /* what failed or stalled */
+	REPLY_MODE_ANSWERS, /* and the agent's answers */
+	REPLY_MODE_STATUS,  /* all of it in one comment, edited in place */
+};
+enum busy_mode { BUSY_SEND, BUSY_HOLD };
+enum ended_mode { ENDED_TELL, ENDED_RESTART };
 enum respond_mode { RESPOND_QUEUED, RESPOND_OUTCOME };
 enum hygiene_mode { HYGIENE_STRICT, HYGIENE_OFF };
 
@@ -35,12 +42,29 @@ struct api_config {
 	const struct secret *token; /* NULL: no replies */
 };
 
+/* start: { agent: SLUG, ask: false } */
+struct start_config {
+	const char *agent; /* NULL: nothing is started */
+	bool ask;          /* in ask mode */
+};
+
+/* Where a source's repositories are, for what the payload does not say. */
+struct git_source_config {
+	/* http(s)://, file:/// or an absolute path, with {repo} in it exactly once and not in the host; NULL: Git is
+	 * not asked */
+	const char *url;
+	const struct secret *token; /* NULL: read without one */
+	/* E-mail addresses of committers whose trailers and notes count as links; empty: nobody's. */
+	struct config_strings link_authors;
+};
+
 struct source_config;
 
 /* What config/ must know of a type of source; handlers embed one in their row. */
 struct source_type {
 	const char *type;
-	bool conversational;       /* takes trigger, trust, reply, api: people speak there */
+	/* People speak there: takes trigger, trust, reply, batch, when_busy, ended, command, start, git, api. */
+	bool conversational;
 	enum respond_mode respond; /* its default */
 	const char *api_url;       /* the default of api.url; NULL */
 	/* Keys of its own, beside the common ones; NULL: none. */
@@ -66,7 +90,13 @@ struct source_config {
 	/* conversational ones only: */
 	struct trigger_config trigger;
 	struct trust_config trust;
-	enum reply_mode reply;
+	enum reply_mode reply;   /* ANSWERS and STATUS only with nairi.follow.enabled */
+	int64_t batch_ms;        /* inline comments within it become one prompt; 0: each alone */
+	enum busy_mode when_busy; /* never BUSY_HOLD without nairi.follow.enabled */
+	enum ended_mode ended; /* ENDED_RESTART only with start.agent */
+	const char *command;     /* "/nairi"; NULL: none */
+	struct start_config start;
+	struct git_source_config git;
 	struct api_config api;
 	const void *settings; /* the struct that type->settings describes; NULL without one */
 };
@@ -94,7 +124,20 @@ struct config {
 		const struct secret *api_key;
 		int64_t timeout_ms;
 		int64_t max_concurrency;
+		struct {
+			bool enabled;
+			int64_t poll_min_ms, poll_max_ms, stalled_after_ms, give_up_after_ms;
+		} follow;
+		struct {
+			struct config_strings agents; /* empty: nothing is discovered */
+			int64_t every_ms;
+		} discover;
 	} nairi;
+	struct {
+		const char *cache; /* a directory, absolute; NULL: Git is not used, and no source has git.url */
+		int64_t max_size;  /* bytes */
+		int64_t fetch_timeout_ms;
+	} git;
 	const char *proxy; /* "none" (default), "env", or a URL */
 	struct {
 		int64_t attempts;

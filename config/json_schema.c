@@ -287,7 +287,7 @@ static void put_source(struct json_writer *w, const struct source_type *type)
 	size_t count = 1;
 
 	if (type->conversational)
-		parts[count++] = (struct table_part){ &sources_conversational, NULL };
+		parts[count++] = (struct table_part){ &conversation_table, NULL };
 	if (type->settings != NULL)
 		parts[count++] = (struct table_part){ type->settings, NULL };
 	json_begin_object(w, NULL);

@@ -4,7 +4,7 @@
  * by one thread.
  *
  * Text → libyaml's document → a tree of our nodes (reader.c) → structs by tables (table.c,
- * scalars.c, secrets.c) → checks across keys (checks.c, sources.c). Problems are collected on the
+ * scalars.c, secrets.c) → checks across keys (checks.c, sources.c, conversation.c). Problems are collected on the
  * way (problems.c), never thrown.
  */
 #ifndef CONFIG_READER_H
@@ -203,13 +203,19 @@ void checks_url_is_safe(struct config_reader *reader, const struct config_node *
 /* A token that goes into a header: visible ASCII. */
 void checks_token(struct config_reader *reader, const struct config_node *node,
 		  const struct secret *token);
+/* An agent's slug. */
+void checks_agent(struct config_reader *reader, const struct config_node *node, const char *text);
 
 /* --- sources.c --- */
 
 void sources_read(struct config_reader *reader, const struct config_node *node, void *field);
 extern const struct config_table sources_common; /* struct source_config, any type */
-extern const struct config_table
-	sources_conversational; /* struct source_config, where people speak */
+
+/* --- conversation.c --- */
+
+extern const struct config_table conversation_table; /* struct source_config, where people speak */
+/* After both tables of a conversational source were read; sets what depends on other keys. */
+void conversation_check(struct config_reader *reader, const struct config_node *node, struct source_config *source);
 
 /* --- links.c --- */
 

@@ -4,11 +4,8 @@
  */
 #include "handlers/github.h"
 
-#include <curl/curl.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "handlers/form.h"
 #include "handlers/rows.h"
@@ -19,7 +16,8 @@
 #define DELIVERY_ID_MAX  128
 #define EVENT_NAME_MAX   64
 
-static const char *const forward_names[] = { "comments", "reviews", NULL };
+static const char *const forward_names[] = { "comments", "reviews", "ci", "pushes", NULL };
+static const char *const ci_names[] = { "failures", "all", NULL };
 
 static const struct config_key github_keys[] = {
 	{ .name = "secret",
@@ -32,8 +30,15 @@ static const struct config_key github_keys[] = {
 	  .offset = offsetof(struct github_settings, forward),
 	  .fallback = "[comments, reviews]",
 	  .names = forward_names,
-	  .help = "comments: on issues and pull requests, also inline; reviews: submitted ones "
-		  "with their summary" },
+	  .help = "comments: on issues, pull requests (also inline) and commits; reviews: submitted "
+		  "ones with their summary; ci: results of checks, workflows and statuses; pushes: "
+		  "to branches" },
+	{ .name = "ci",
+	  .kind = KEY_ENUM,
+	  .offset = offsetof(struct github_settings, ci),
+	  .fallback = "failures",
+	  .names = ci_names,
+	  .help = "which results `forward: [ci]` means: those that failed, or all" },
 	{ .name = NULL },
 };
 
@@ -42,118 +47,6 @@ static const struct config_table github_table = {
 	.size = sizeof(struct github_settings),
 	.keys = github_keys,
 };
-
-/* ---- URLs ---- */
-
-static void free_url(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-static void free_part(char **part)
-{
-	curl_free(*part);
-}
-
-/* A URL by http or https without a user in it; NULL: it is none, or no memory. */
-static CURLU *url_parse(const char *text)
-{
-	CURLU *url = curl_url();
-	CLEANUP(free_part) char *user = NULL;
-	CLEANUP(free_part) char *scheme = NULL;
-
-	if (url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    (strcasecmp(scheme, "https") == 0 || strcasecmp(scheme, "http") == 0) &&
-	    curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_NO_USER)
-		return url;
-	curl_url_cleanup(url);
-	return NULL;
-}
-
-/* host[:port], without the scheme's own port; false: cannot be told. */
-static bool url_authority(CURLU *url, struct strbuf *out)
-{
-	CLEANUP(free_part) char *host = NULL;
-	CLEANUP(free_part) char *port = NULL;
-
-	if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-		return false;
-	strbuf_adds(out, host);
-	if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK &&
-	    port != NULL)
-		strbuf_addf(out, ":%s", port);
-	return !strbuf_failed(out);
-}
-
-/*
- * Where people see what this API serves: an Enterprise Server has its API at HOST/api/v3, data residency has
- * api.NAME.ghe.com for NAME.ghe.com; whatever else is configured (api.github.com, a proxy in front of it, a stand-in)
- * speaks for github.com.
- */
-static char *web_of_api(const char *api)
-{
-	CLEANUP(free_url) CURLU *url = url_parse(api);
-	CLEANUP(free_part) char *path = NULL;
-	CLEANUP(strbuf_release) struct strbuf host = STRBUF(512);
-
-	if (url == NULL || !url_authority(url, &host))
-		return NULL;
-	const char *text = strbuf_str(&host);
-	if (host.len > 8 && strcasecmp(text + host.len - 8, ".ghe.com") == 0 && strncasecmp(text, "api.", 4) == 0)
-		return strdup(text + 4);
-	if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK && strncmp(path, "/api/v3", 7) == 0)
-		return strdup(text);
-	return strdup("github.com");
-}
-
-static bool is_host(const char *host, const char *web)
-{
-	if (strcasecmp(host, web) == 0)
-		return true;
-	return strcasecmp(web, "github.com") == 0 && strcasecmp(host, "www.github.com") == 0;
-}
-
-/* "/octo/hello/pull/42/files" to "octo/hello#42". */
-static const char *thread_of_path(const char *path, struct arena *arena)
-{
-	const char *owner = path + strspn(path, "/");
-	size_t owner_len = strcspn(owner, "/");
-	const char *name = owner + owner_len + strspn(owner + owner_len, "/");
-	size_t repo_len = (size_t)(name - owner) + strcspn(name, "/");
-	const char *rest = owner + repo_len;
-	size_t skip = strncmp(rest, "/pull/", 6) == 0 ? 6
-		: strncmp(rest, "/issues/", 8) == 0   ? 8
-						      : 0;
-	size_t digits = skip > 0 ? strspn(rest + skip, "0123456789") : 0;
-	char after = skip > 0 ? rest[skip + digits] : '\0';
-
-	if (digits == 0 || digits > 18 || rest[skip] == '0' || (after != '\0' && after != '/'))
-		return NULL;
-	const char *repo = arena_strndup(arena, owner, repo_len);
-	if (repo == NULL || !github_place_repo_is_valid(repo))
-		return NULL;
-	return arena_printf(arena, "%s#%.*s", repo, (int)digits, rest + skip);
-}
-
-static int github_thread_of_url(const void *state, const char *text, struct arena *arena,
-				const char **ret, struct error *err)
-{
-	const struct github_state *github = state;
-	CLEANUP(free_url) CURLU *url = url_parse(text);
-	CLEANUP(free_part) char *path = NULL;
-	CLEANUP(strbuf_release) struct strbuf host = STRBUF(512);
-
-	if (url == NULL || !url_authority(url, &host) || !is_host(strbuf_str(&host), github->web))
-		return error_set(err, ERR_NOT_FOUND, "not a URL of %s", github->web);
-	const char *thread = NULL;
-	if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK)
-		thread = thread_of_path(path, arena);
-	if (thread == NULL)
-		return error_set(err, ERR_NOT_FOUND, "not the URL of a pull request or an issue");
-	*ret = thread;
-	return 0;
-}
 
 /* ---- life ---- */
 
@@ -167,6 +60,7 @@ static void github_close(void *state)
 	github_events_free(github->events);
 	free(github->api);
 	free(github->web);
+	free(github->standin);
 	free(github);
 }
 
@@ -183,14 +77,11 @@ static int open_into(struct github_state *github, const struct source_config *so
 
 	if (verify_open(&how, &github->verifier, err) < 0)
 		return -1;
-	github->web = web_of_api(api);
-	if (github->web == NULL)
-		return error_set(err, ERR_CONFIG, "api.url is not an http or https URL");
-	github->events = github_events_new(settings->forward);
+	github->events = github_events_new(settings->forward, (enum github_ci)settings->ci);
 	github->api = strdup(api);
 	if (github->events == NULL || github->api == NULL)
 		return error_set(err, ERR_NO_MEMORY, "no memory");
-	return 0;
+	return github_thread_hosts(github, err);
 }
 
 static int github_open(const struct source_config *source, void **ret_state, struct error *err)
@@ -315,5 +206,6 @@ const struct handler handler_github = {
 	.verify = github_verify,
 	.parse = github_parse,
 	.thread_of_url = github_thread_of_url,
+	.thread_normalise = github_thread_normalise,
 	.forge = &github_api_forge,
 };

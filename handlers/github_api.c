@@ -9,7 +9,6 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/json.h"
-#include "bridge/base/utf8.h"
 #include "handlers/github.h"
 #include "handlers/shape.h"
 
@@ -17,15 +16,9 @@
 #define MAX_REPLY 60000
 #define URL_MAX   2048
 #define LOGIN_MAX 100
+#define BRANCH_MAX 250
 /* The most that one listing returns. */
 #define PAGE       100
-#define ANSWER_MAX ((size_t)8 << 20)
-/* Of GitHub's message in ours. */
-#define WORDS_MAX 200
-/* GitHub's advice when it does not say how long. */
-#define RATE_WAIT_MS 60000
-/* Limits are by the hour: what asks for more is wrong. */
-#define MAX_WAIT_MS (2 * 3600 * 1000)
 /* Our clock and GitHub's may differ. */
 #define CLOCK_SLACK_MS (5 * 60 * 1000)
 
@@ -81,27 +74,49 @@ static int finish(const char *method, const struct strbuf *url, const struct str
 	return 0;
 }
 
-static int comment_request(const struct github_state *github, const struct github_place *place,
-			   const char *text, struct arena *arena, struct http_call_spec *ret,
-			   struct error *err)
+/* A call whose body is a comment's text. */
+static int finish_text(const char *method, const struct strbuf *url, const char *text,
+		       struct arena *arena, struct http_call_spec *ret, struct error *err)
 {
-	CLEANUP(strbuf_release) struct strbuf url = STRBUF(URL_MAX);
 	CLEANUP(strbuf_release)
 	struct strbuf body = STRBUF((size_t)MAX_REPLY * 6 + 64); /* 6: \u0001 */
 	struct json_writer w = JSON_WRITER(&body);
 
 	if (strlen(text) > MAX_REPLY)
 		return error_set(err, ERR_TOO_LARGE, "a reply of more than %d bytes", MAX_REPLY);
+	json_begin_object(&w, NULL);
+	json_put_str(&w, "body", text);
+	json_end_object(&w);
+	return finish(method, url, &body, arena, ret, err);
+}
+
+static int comment_request(const struct github_state *github, const struct github_place *place,
+			   const char *text, struct arena *arena, struct http_call_spec *ret,
+			   struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf url = STRBUF(URL_MAX);
+
 	add_repo(&url, github, place);
 	if (place->kind == GITHUB_REVIEW_COMMENT)
 		strbuf_addf(&url, "/pulls/%" PRId64 "/comments/%" PRId64 "/replies", place->number,
 			    place->top);
+	else if (place->kind == GITHUB_COMMIT_COMMENT)
+		strbuf_addf(&url, "/commits/%s/comments", place->commit);
 	else
 		strbuf_addf(&url, "/issues/%" PRId64 "/comments", place->number);
-	json_begin_object(&w, NULL);
-	json_put_str(&w, "body", text);
-	json_end_object(&w);
-	return finish("POST", &url, &body, arena, ret, err);
+	return finish_text("POST", &url, text, arena, ret, err);
+}
+
+/* "<base>/repos/octo/hello/issues/comments/123": one comment, under its own id. */
+static void add_comment(struct strbuf *out, const struct github_state *github,
+			const struct github_place *place, enum github_kind kind, int64_t id)
+{
+	add_repo(out, github, place);
+	strbuf_addf(out, "%s/comments/%" PRId64,
+		    kind == GITHUB_REVIEW_COMMENT	? "/pulls"
+		    : kind == GITHUB_COMMIT_COMMENT	? ""
+							: "/issues",
+		    id);
 }
 
 static int reaction_request(const struct github_state *github, const struct github_place *place,
@@ -112,9 +127,10 @@ static int reaction_request(const struct github_state *github, const struct gith
 
 	if (place->kind == GITHUB_REVIEW)
 		return error_set(err, ERR_NOT_FOUND, "a review takes no reactions");
-	add_repo(&url, github, place);
-	strbuf_addf(&url, "/%s/comments/%" PRId64 "/reactions",
-		    place->kind == GITHUB_REVIEW_COMMENT ? "pulls" : "issues", place->id);
+	if (place->id == 0)
+		return error_set(err, ERR_NOT_FOUND, "there is no comment to react to");
+	add_comment(&url, github, place, place->kind, place->id);
+	strbuf_adds(&url, "/reactions");
 	strbuf_adds(&body, "{\"content\":\"eyes\"}");
 	return finish("POST", &url, &body, arena, ret, err);
 }
@@ -129,6 +145,37 @@ static int reply_request(const void *state, const struct reply_order *order, str
 	if (order->kind == REPLY_REACTION)
 		return reaction_request(state, &place, arena, ret, err);
 	return comment_request(state, &place, order->text, arena, ret, err);
+}
+
+/* "issue_comment/123", as event.object and remote_id have it. */
+static int read_remote_id(const char *text, enum github_kind *ret_kind, int64_t *ret_id,
+			  struct error *err)
+{
+	size_t word = strcspn(text, "/");
+	size_t digits = text[word] == '/' ? strspn(text + word + 1, "0123456789") : 0;
+
+	if (digits == 0 || digits > 18 || text[word + 1] == '0' || text[word + 1 + digits] != '\0' ||
+	    !github_place_kind_parse(text, word, ret_kind) || *ret_kind == GITHUB_REVIEW)
+		return error_set(err, ERR_INVALID, "not the id of a comment");
+	*ret_id = strtoll(text + word + 1, NULL, 10);
+	return 0;
+}
+
+static int edit_request(const void *state, const struct reply_order *order, const char *remote_id,
+			struct arena *arena, struct http_call_spec *ret, struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf url = STRBUF(URL_MAX);
+	enum github_kind kind = GITHUB_ISSUE_COMMENT;
+	struct github_place place;
+	int64_t id = 0;
+
+	if (order->kind == REPLY_REACTION)
+		return error_set(err, ERR_NOT_FOUND, "a reaction has no text to edit");
+	if (github_place_read(order->place, &place, err) < 0 ||
+	    read_remote_id(remote_id, &kind, &id, err) < 0)
+		return -1;
+	add_comment(&url, state, &place, kind, id);
+	return finish_text("PATCH", &url, order->text, arena, ret, err);
 }
 
 /*
@@ -151,6 +198,10 @@ static int lookup_request(const void *state, const struct reply_order *order, st
 		     since);
 	bool is_inline = place.kind == GITHUB_REVIEW_COMMENT;
 	add_repo(&url, state, &place);
+	if (place.kind == GITHUB_COMMIT_COMMENT) { /* takes neither a time nor an order */
+		strbuf_addf(&url, "/commits/%s/comments?per_page=%d", place.commit, PAGE);
+		return finish("GET", &url, NULL, arena, ret, err);
+	}
 	/* 19: up to the seconds, the form that GitHub documents. */
 	strbuf_addf(&url, "/%s/%" PRId64 "/comments?since=%.19sZ&per_page=%d%s",
 		    is_inline ? "pulls" : "issues", place.number, since, PAGE,
@@ -176,6 +227,35 @@ static int permission_request(const void *state, const char *json, const char *l
 	return finish("GET", &url, NULL, arena, ret, err);
 }
 
+static int head_request(const void *state, const char *thread, struct arena *arena, struct http_call_spec *ret,
+			struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf url = STRBUF(URL_MAX);
+	struct github_place place;
+
+	if (github_thread_read(thread, &place, err) < 0)
+		return -1;
+	add_repo(&url, state, &place);
+	strbuf_addf(&url, "/pulls/%" PRId64, place.number);
+	return finish("GET", &url, NULL, arena, ret, err);
+}
+
+/* git-check-ref-format(1) allows more; what is odd is better not put into a sentence. */
+static const char *head_read(const void *state, const struct http_answer *answer, struct arena *arena)
+{
+	CLEANUP(json_delete_at) cJSON *tree = NULL;
+	struct error ignored;
+
+	(void)state;
+	if (answer->status != 200 || answer->truncated ||
+	    json_read(answer->body, answer->body_len, NULL, &tree, &ignored) != 0)
+		return NULL;
+	const char *branch = json_str(tree, "head.ref");
+	if (branch == NULL || !shape_is_visible(branch, BRANCH_MAX) || strpbrk(branch, "`\\\"'<>") != NULL)
+		return NULL;
+	return arena_strdup(arena, branch);
+}
+
 static int identity_request(const void *state, struct arena *arena, struct http_call_spec *ret,
 			    struct error *err)
 {
@@ -188,125 +268,6 @@ static int identity_request(const void *state, struct arena *arena, struct http_
 
 /* ---- reading answers ---- */
 
-static const char *header(const struct http_answer *answer, const char *name)
-{
-	return http_header_get(answer->headers, answer->header_count, name);
-}
-
-/* The answer as an object, new; NULL: it is none (a proxy's page, or cut short). */
-static cJSON *read_object(const struct http_answer *answer)
-{
-	cJSON *tree = NULL;
-
-	if (answer->truncated || answer->body_len > ANSWER_MAX ||
-	    json_read(answer->body, answer->body_len, NULL, &tree, NULL) < 0)
-		return NULL;
-	return tree;
-}
-
-/*
- * 403 is both "you may not" and "not so fast". GitHub's limits say so in a header; the secondary
- * ones sometimes only in words.
- */
-static bool is_rate_limit(const struct http_answer *answer, const cJSON *tree)
-{
-	const char *remaining = header(answer, "x-ratelimit-remaining");
-	const char *message = json_str(tree, "message");
-
-	if (answer->status == 429)
-		return true;
-	if (answer->status != 403)
-		return false;
-	return header(answer, "retry-after") != NULL ||
-		(remaining != NULL && strcmp(remaining, "0") == 0) ||
-		(message != NULL &&
-		 (strcasestr(message, "rate limit") != NULL ||
-		  strcasestr(message, "abuse detection") != NULL));
-}
-
-static int64_t clamp_wait(int64_t ms)
-{
-	return ms < 1000 ? 1000 : ms > MAX_WAIT_MS ? MAX_WAIT_MS : ms;
-}
-
-static int64_t rate_wait_ms(const struct http_answer *answer, int64_t now_ms)
-{
-	int64_t wait = http_retry_after_ms(header(answer, "retry-after"), now_ms, MAX_WAIT_MS);
-	const char *remaining = header(answer, "x-ratelimit-remaining");
-	const char *reset = header(answer, "x-ratelimit-reset");
-
-	if (wait >= 0)
-		return clamp_wait(wait);
-	if (remaining == NULL || strcmp(remaining, "0") != 0 || reset == NULL)
-		return RATE_WAIT_MS;
-	size_t digits = strspn(reset, "0123456789");
-	if (digits == 0 || digits > 12 || reset[digits] != '\0')
-		return RATE_WAIT_MS;
-	/* A second more: the limit ends after the second that it names. */
-	return clamp_wait((strtoll(reset, NULL, 10) + 1) * 1000 - now_ms);
-}
-
-static const char *meaning(int status)
-{
-	switch (status) {
-	case 401:
-		return "GitHub does not accept the token";
-	case 403:
-		return "the token may not do this there, or the conversation is locked";
-	case 404:
-		return "not there, or hidden from the token";
-	case 410:
-		return "it was deleted, or issues are disabled";
-	case 422:
-		return "GitHub does not take this text";
-	default:
-		return status >= 300 && status < 400 ? "the repository has moved"
-						     : "GitHub refused";
-	}
-}
-
-/*
- * "not there, or hidden from the token (404: Not Found)". GitHub's words are cut, and quoted as
- * they are.
- */
-static const char *final_text(const struct http_answer *answer, const cJSON *tree,
-			      struct arena *arena)
-{
-	const char *message = json_str(tree, "message");
-
-	if (message == NULL || message[0] == '\0')
-		return arena_printf(arena, "%s (%d)", meaning(answer->status), answer->status);
-	size_t len = utf8_cut(message, strlen(message), WORDS_MAX);
-	return arena_printf(arena, "%s (%d: %.*s)", meaning(answer->status), answer->status,
-			    (int)len, message);
-}
-
-static void read_failure(const struct http_answer *answer, const cJSON *tree, int64_t now_ms,
-			 struct arena *arena, struct reply_result *ret)
-{
-	int status = answer->status;
-
-	if (is_rate_limit(answer, tree)) {
-		*ret = (struct reply_result){ .verdict = REPLY_LATER,
-					      .wait_ms = rate_wait_ms(answer, now_ms),
-					      .all = true,
-					      .text = arena_printf(
-						      arena, "GitHub's rate limit (%d)", status) };
-		return;
-	}
-	/*
-	 * What is not GitHub's own JSON came from something in between, which does not know what
-	 * GitHub did.
-	 */
-	bool told = tree != NULL && status >= 300 && status < 500 && status != 408;
-	*ret = (struct reply_result){
-		.verdict = told ? REPLY_REFUSED : REPLY_UNKNOWN,
-		.wait_ms = -1,
-		.text = told ? final_text(answer, tree, arena)
-			     : arena_printf(arena, "no usable answer from GitHub (%d)", status),
-	};
-}
-
 static const char *remote_id(const struct reply_order *order, int64_t id, struct arena *arena)
 {
 	struct github_place place;
@@ -315,7 +276,7 @@ static const char *remote_id(const struct reply_order *order, int64_t id, struct
 	if (order->kind == REPLY_REACTION)
 		kind = "reaction";
 	else if (github_place_read(order->place, &place, NULL) == 0 &&
-		 place.kind == GITHUB_REVIEW_COMMENT)
+		 (place.kind == GITHUB_REVIEW_COMMENT || place.kind == GITHUB_COMMIT_COMMENT))
 		kind = github_place_kind(place.kind);
 	return arena_printf(arena, "%s/%" PRId64, kind, id);
 }
@@ -324,7 +285,7 @@ static void reply_read(const void *state, const struct reply_order *order,
 		       const struct http_answer *answer, int64_t now_ms, struct arena *arena,
 		       struct reply_result *ret)
 {
-	CLEANUP(json_delete_at) cJSON *tree = read_object(answer);
+	CLEANUP(json_delete_at) cJSON *tree = github_answer_object(answer);
 	int64_t id = 0;
 
 	(void)state;
@@ -337,9 +298,26 @@ static void reply_read(const void *state, const struct reply_order *order,
 					      .wait_ms = -1 };
 		return;
 	}
-	read_failure(answer, tree, now_ms, arena, ret);
+	github_answer_failure(answer, tree, now_ms, arena, ret);
 	/* A reaction exists once, however often it is made: doubt needs no look-up. */
 	if (order->kind == REPLY_REACTION && ret->verdict == REPLY_UNKNOWN)
+		ret->verdict = REPLY_LATER;
+}
+
+/* To edit twice does no harm: what is unknown is done again. */
+static void edit_read(const void *state, const struct http_answer *answer, int64_t now_ms,
+		      struct arena *arena, struct reply_result *ret)
+{
+	CLEANUP(json_delete_at) cJSON *tree = github_answer_object(answer);
+	int64_t id = 0;
+
+	(void)state;
+	if (answer->status == 200 && json_int(tree, "id", &id) && id > 0) {
+		*ret = (struct reply_result){ .verdict = REPLY_POSTED, .wait_ms = -1 };
+		return;
+	}
+	github_answer_failure(answer, tree, now_ms, arena, ret);
+	if (ret->verdict == REPLY_UNKNOWN)
 		ret->verdict = REPLY_LATER;
 }
 
@@ -349,7 +327,7 @@ static void reply_read(const void *state, const struct reply_order *order,
 static cJSON *read_list(const struct http_answer *answer)
 {
 	static const char *const wanted[] = { "items.id", "items.body", NULL };
-	CLEANUP(strbuf_release) struct strbuf wrapped = STRBUF(ANSWER_MAX + 16);
+	CLEANUP(strbuf_release) struct strbuf wrapped = STRBUF(GITHUB_ANSWER_MAX + 16);
 	struct json_paths *paths = json_paths_new(wanted);
 	cJSON *tree = NULL;
 
@@ -374,8 +352,8 @@ static void lookup_read(const void *state, const struct reply_order *order,
 
 	(void)state;
 	if (list == NULL) {
-		CLEANUP(json_delete_at) cJSON *tree = read_object(answer);
-		read_failure(answer, tree, now_ms, arena, ret);
+		CLEANUP(json_delete_at) cJSON *tree = github_answer_object(answer);
+		github_answer_failure(answer, tree, now_ms, arena, ret);
 		/*
 		 * Here LATER would mean "not there, post again", which nobody knows: the wait stays
 		 * for who wants it.
@@ -404,13 +382,13 @@ static void lookup_read(const void *state, const struct reply_order *order,
 
 static enum permission permission_read(const void *state, const struct http_answer *answer)
 {
-	CLEANUP(json_delete_at) cJSON *tree = read_object(answer);
+	CLEANUP(json_delete_at) cJSON *tree = github_answer_object(answer);
 	const char *permission = json_str(tree, "permission");
 	const char *role = json_str(tree, "role_name");
 
 	(void)state;
 	/* 401 is about our token: the author is not to blame, and an operator can mend it. */
-	if (tree == NULL || is_rate_limit(answer, tree) || answer->status == 401 ||
+	if (tree == NULL || github_answer_is_limit(answer, tree) || answer->status == 401 ||
 	    answer->status == 408 || answer->status >= 500)
 		return PERMISSION_UNKNOWN;
 	if (answer->status != 200)
@@ -428,7 +406,7 @@ static enum permission permission_read(const void *state, const struct http_answ
 static const char *identity_read(const void *state, const struct http_answer *answer,
 				 struct arena *arena)
 {
-	CLEANUP(json_delete_at) cJSON *tree = read_object(answer);
+	CLEANUP(json_delete_at) cJSON *tree = github_answer_object(answer);
 	int64_t id = 0;
 
 	(void)state;
@@ -441,6 +419,13 @@ const struct forge github_api_forge = {
 	.max_reply = MAX_REPLY,
 	.reply_request = reply_request,
 	.reply_read = reply_read,
+	.edit_request = edit_request,
+	.edit_read = edit_read,
+	.place_of_thread = github_thread_place,
+	.ref_of_thread = github_thread_ref,
+	.head_request = head_request,
+	.head_read = head_read,
+	.url_of_thread = github_thread_url,
 	.lookup_request = lookup_request,
 	.lookup_read = lookup_read,
 	.permission_request = permission_request,

@@ -12,11 +12,23 @@ static const char *const kind_names[] = {
 	[GITHUB_ISSUE_COMMENT] = "issue_comment",
 	[GITHUB_REVIEW_COMMENT] = "review_comment",
 	[GITHUB_REVIEW] = "review",
+	[GITHUB_COMMIT_COMMENT] = "commit_comment",
 };
 
 const char *github_place_kind(enum github_kind kind)
 {
 	return kind_names[kind];
+}
+
+bool github_place_kind_parse(const char *word, size_t len, enum github_kind *ret)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+		if (strlen(kind_names[i]) == len && memcmp(kind_names[i], word, len) == 0) {
+			*ret = (enum github_kind)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool is_name(const char *text, size_t len, const char *extra)
@@ -44,6 +56,13 @@ bool github_place_repo_is_valid(const char *full_name)
 	return is_name(name, strlen(name), ".");
 }
 
+bool github_place_commit_is_valid(const char *commit)
+{
+	size_t digits = commit != NULL ? strspn(commit, "0123456789abcdefABCDEF") : 0;
+
+	return (digits == 40 || digits == 64) && commit[digits] == '\0';
+}
+
 const char *github_place_write(const struct github_place *place, struct arena *arena)
 {
 	CLEANUP(strbuf_release) struct strbuf out = STRBUF(1024);
@@ -51,10 +70,15 @@ const char *github_place_write(const struct github_place *place, struct arena *a
 
 	json_begin_object(&w, NULL);
 	json_put_str(&w, "repo", place->repo);
-	json_put_int(&w, "number", place->number);
+	if (place->kind == GITHUB_COMMIT_COMMENT)
+		json_put_str(&w, "commit", place->commit);
+	else
+		json_put_int(&w, "number", place->number);
 	json_put_str(&w, "kind", kind_names[place->kind]);
-	json_put_int(&w, "id", place->id);
-	json_put_int(&w, "top", place->top);
+	if (place->id != 0) {
+		json_put_int(&w, "id", place->id);
+		json_put_int(&w, "top", place->top);
+	}
 	json_end_object(&w);
 	return strbuf_failed(&out) ? NULL : arena_strdup(arena, strbuf_str(&out));
 }
@@ -65,13 +89,33 @@ static int read_kind(const cJSON *tree, enum github_kind *ret, struct error *err
 
 	if (shape_str(tree, "kind", &name, err) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
-		if (strcmp(kind_names[i], name) == 0) {
-			*ret = (enum github_kind)i;
-			return 0;
-		}
-	}
-	return error_set(err, ERR_INVALID, "kind is unknown");
+	if (!github_place_kind_parse(name, strlen(name), ret))
+		return error_set(err, ERR_INVALID, "kind is unknown");
+	return 0;
+}
+
+/* What the comment hangs on. */
+static int read_subject(const cJSON *tree, struct github_place *place, struct error *err)
+{
+	const char *commit = NULL;
+
+	if (place->kind != GITHUB_COMMIT_COMMENT)
+		return shape_id(tree, "number", &place->number, err);
+	if (shape_str(tree, "commit", &commit, err) < 0)
+		return -1;
+	if (!github_place_commit_is_valid(commit))
+		return error_set(err, ERR_INVALID, "commit is not a commit");
+	(void)snprintf(place->commit, sizeof(place->commit), "%s", commit);
+	return 0;
+}
+
+static int read_ids(const cJSON *tree, struct github_place *place, struct error *err)
+{
+	if (place->kind == GITHUB_ISSUE_COMMENT && json_at(tree, "id") == NULL)
+		return 0; /* the thread as a whole */
+	return shape_id(tree, "id", &place->id, err) < 0 || shape_id(tree, "top", &place->top, err) < 0
+		? -1
+		: 0;
 }
 
 int github_place_read(const char *json, struct github_place *ret, struct error *err)
@@ -82,8 +126,7 @@ int github_place_read(const char *json, struct github_place *ret, struct error *
 
 	if (json_read(json, strlen(json), NULL, &tree, err) < 0 ||
 	    shape_str(tree, "repo", &repo, err) < 0 || read_kind(tree, &place.kind, err) < 0 ||
-	    shape_id(tree, "number", &place.number, err) < 0 ||
-	    shape_id(tree, "id", &place.id, err) < 0 || shape_id(tree, "top", &place.top, err) < 0)
+	    read_subject(tree, &place, err) < 0 || read_ids(tree, &place, err) < 0)
 		return error_prefix(err, "the place of a reply: ");
 	if (!github_place_repo_is_valid(repo))
 		return error_set(err, ERR_INVALID, "the place of a reply: repo is not owner/name");

@@ -66,6 +66,31 @@ struct forge {
 	void (*reply_read)(const void *state, const struct reply_order *order, const struct http_answer *answer,
 			   int64_t now_ms, struct arena *arena, struct reply_result *ret);
 
+	/*
+	 * A new text for a comment of ours (remote_id as reply_read gave it). Repeating it does no harm. The answer is
+	 * REPLY_POSTED (without a remote_id: the caller has it), REPLY_LATER (also when it is unknown whether it
+	 * arrived), or REPLY_REFUSED (gone, locked).
+	 */
+	int (*edit_request)(const void *state, const struct reply_order *order, const char *remote_id,
+			    struct arena *arena, struct http_call_spec *ret, struct error *err);
+	void (*edit_read)(const void *state, const struct http_answer *answer, int64_t now_ms, struct arena *arena,
+			  struct reply_result *ret);
+
+	/* The place of a thread as a whole, its main conversation. ERR_NOT_FOUND: this thread takes no replies. */
+	int (*place_of_thread)(const void *state, const char *thread, struct arena *arena, const char **ret,
+			       struct error *err);
+	/* "refs/pull/42/head": where Git keeps the head of a thread, and the repository as {repo} names it. ERR_NOT_FOUND. */
+	int (*ref_of_thread)(const void *state, const char *thread, struct arena *arena, const char **ret_repo,
+			     const char **ret_ref, struct error *err);
+	/* The branch of a thread's pull request: head_read returns its name (arena), or NULL when the answer has none. NULL functions:
+	 * nobody can be asked. */
+	int (*head_request)(const void *state, const char *thread, struct arena *arena, struct http_call_spec *ret,
+			    struct error *err);
+	const char *(*head_read)(const void *state, const struct http_answer *answer, struct arena *arena);
+	/* The page that people see: "https://github.com/octo/hello/pull/42". ERR_NOT_FOUND. */
+	int (*url_of_thread)(const void *state, const char *thread, struct arena *arena, const char **ret,
+			     struct error *err);
+
 	/* After a doubtful post: a listing in which the marker would stand. */
 	int (*lookup_request)(const void *state, const struct reply_order *order, struct arena *arena,
 			      struct http_call_spec *ret, struct error *err);
@@ -106,6 +131,13 @@ struct handler {
 	/* A pasted URL to the native thread id (arena). ERR_NOT_FOUND: not a URL of this source. May be NULL. */
 	int (*thread_of_url)(const void *state, const char *url, struct arena *arena, const char **ret,
 			     struct error *err);
+
+	/*
+	 * A native thread id as somebody typed it, to the one spelling that events and URLs have (arena), where the
+	 * service takes several for the same. ERR_INVALID: no thread of this source. NULL: ids are taken as they are.
+	 */
+	int (*thread_normalise)(const void *state, const char *thread, struct arena *arena, const char **ret,
+				struct error *err);
 
 	const struct forge *forge; /* NULL: no way to talk back */
 };

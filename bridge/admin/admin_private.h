@@ -72,4 +72,13 @@ int delivery_get(struct admin_call *call, struct error *err);
 int replay_post(struct admin_call *call, struct error *err);
 int continue_post(struct admin_call *call, struct error *err);
 
+/* continue.c, for start.c too: a member that is a string or absent; a prompt that may be sent; ?wait=; room in the queue */
+int prompt_member(const cJSON *body, const char *name, const char **ret, struct error *err);
+int prompt_check(const char *prompt, const struct settings *settings, struct error *err);
+int prompt_wait(struct admin_call *call, int64_t *ret_s, struct error *err);
+int prompt_room(const struct admin_call *call, const struct settings *settings, struct error *err);
+
+/* start.c */
+int start_post(struct admin_call *call, struct error *err);
+
 #endif

@@ -76,7 +76,7 @@ static int check_state(const char *state, struct error *err)
 	if (state == NULL || message_state_parse(state, &parsed))
 		return 0;
 	return error_set(err, ERR_INVALID,
-			 "state: expected vetting, queued, sending, in_doubt, forwarded, failed or ignored");
+			 "state: expected vetting, queued, sending, in_doubt, forwarded, answered, stalled, failed or ignored");
 }
 
 static int read_filter(struct admin_call *call, struct delivery_filter *ret, struct error *err)

@@ -4,10 +4,13 @@
 
 #include "bridge/admin/admin_private.h"
 
+#define LEAD_ARENA ((size_t)4 * 1024 * 1024) /* a row with its prompt */
+
 enum section { SECTION_NONE, SECTION_ATTEMPTS, SECTION_REPLIES };
 
 /* The store tells of each message, then of its attempts, then of its replies; the document nests them. */
 struct view {
+	struct store *store;
 	struct json_writer w;
 	struct json_writer events;
 	struct arena *arena;
@@ -79,6 +82,19 @@ static void put_event(struct view *view, const struct message_row *row)
 	json_end_object(w);
 }
 
+/* The message that this one went along with, in one prompt: it may be another delivery's. */
+static void put_lead(struct view *view, int64_t seq)
+{
+	CLEANUP(arena_free_at) struct arena *arena = seq != 0 ? arena_new(LEAD_ARENA) : NULL;
+	struct message_row lead;
+	struct error ignored;
+
+	if (arena == NULL || store_message_load(view->store, seq, arena, &lead, &ignored) != 0)
+		return;
+	json_put_str(&view->w, "lead", lead.id);
+	json_put_str(&view->w, "lead_delivery_id", lead.delivery_id);
+}
+
 static void put_message(void *ctx, const struct message_row *row)
 {
 	struct view *view = ctx;
@@ -88,12 +104,14 @@ static void put_message(void *ctx, const struct message_row *row)
 	put_event(view, row);
 	json_begin_object(w, NULL);
 	json_put_str(w, "message", row->id);
+	json_put_str(w, "kind", message_kind_name(row->kind));
 	json_put_str(w, "state", message_state_name(row->state));
 	json_put_str(w, "event", row->event);
 	json_put_str(w, "object", row->object);
 	json_put_str(w, "thread", row->thread);
 	json_put_str(w, "job_id", row->job_id);
 	json_put_str(w, "message_id", row->message_id);
+	put_lead(view, row->lead);
 	json_put_int(w, "attempt_count", row->attempts);
 	json_put_time(w, "created_at", row->created_ms);
 	json_put_time(w, "due_at", row->due_ms);
@@ -161,7 +179,9 @@ int delivery_get(struct admin_call *call, struct error *err)
 {
 	CLEANUP(strbuf_release) struct strbuf body = STRBUF(ADMIN_ANSWER_MAX);
 	CLEANUP(strbuf_release) struct strbuf events = STRBUF(ADMIN_ANSWER_MAX);
-	struct view view = { .w = JSON_WRITER(&body), .events = JSON_WRITER(&events), .arena = call->arena };
+	struct view view = {
+		.store = call->admin->store, .w = JSON_WRITER(&body), .events = JSON_WRITER(&events), .arena = call->arena,
+	};
 	const struct delivery_visitor visitor = {
 		.ctx = &view, .delivery = put_delivery, .message = put_message, .attempt = put_attempt, .reply = put_reply,
 	};

@@ -7,15 +7,13 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 
-static const char *const origin_names[] = { [LINK_MANUAL] = "manual", [LINK_CONFIG] = "config" };
-
 static void put_link(struct json_writer *w, const struct link_row *row)
 {
 	json_begin_object(w, NULL);
 	json_put_str(w, "thread", row->thread);
 	json_put_str(w, "job_id", row->job_id);
 	json_put_time(w, "created_at", row->created_ms);
-	json_put_str(w, "origin", origin_names[row->origin]);
+	json_put_str(w, "origin", link_origin_name(row->origin));
 	json_end_object(w);
 }
 
@@ -152,7 +150,7 @@ static int change_apply(struct commit_item *item, struct store *store, struct er
 	}
 	if (change->job_id[0] == '\0') {
 		change->result = found ? CHANGE_REMOVED : CHANGE_ABSENT;
-		return found ? store_link_delete(store, change->thread, &found, err) : 0;
+		return found ? store_link_delete(store, change->thread, change->now_ms, &found, err) : 0;
 	}
 	change->result = found ? CHANGE_REPLACED : CHANGE_CREATED;
 	struct link_row row = row_of(change);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/admin/admin_private.h"
+#include "bridge/deliver/command.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/intake/policy.h"
@@ -105,6 +106,8 @@ static void check_row(struct replay *replay)
 	if (!message_is_final(row->state))
 		(void)error_set(&replay->refusal, ERR_CONFLICT, "its message is still on its way (%s)",
 				message_state_name(row->state));
+	else if (row->kind == MESSAGE_START)
+		(void)error_set(&replay->refusal, ERR_CONFLICT, "a start is not run again; start a new job (nairi-bridge start)");
 	else if (row->state == MESSAGE_IGNORED && !is_curable(row))
 		(void)error_set(&replay->refusal, ERR_CONFLICT, "nothing to run again: %s", reason);
 	else if (row->prompt == NULL || row->prompt[0] == '\0')
@@ -129,22 +132,6 @@ static int find_job(struct replay *replay, struct store *store, struct error *er
 	return 0;
 }
 
-/* The text stays, its last line names the new message. */
-static int retag(struct replay *replay, struct error *err)
-{
-	char old_tag[MESSAGE_TAG_SIZE], tag[MESSAGE_TAG_SIZE];
-	const char *prompt = replay->row.prompt;
-	size_t len = strlen(prompt);
-
-	message_tag(replay->row.id, old_tag);
-	message_tag(replay->message_id, tag);
-	size_t old_len = strlen(old_tag);
-	bool tagged = len >= old_len && strcmp(prompt + len - old_len, old_tag) == 0;
-	replay->row.prompt = tagged ? arena_printf(replay->arena, "%.*s%s", (int)(len - old_len), prompt, tag)
-				    : arena_printf(replay->arena, "%s\n\n%s", prompt, tag);
-	return replay->row.prompt != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");
-}
-
 /*
  * What was ignored for want of a link was never asked about at the forge. Its author may speak if the
  * configuration names them; else the forge is asked now, since what the payload said of them is not kept.
@@ -158,7 +145,7 @@ static bool needs_vetting(const struct replay *replay, const struct source *sour
 	const char *reason = NULL;
 
 	return row->state == MESSAGE_IGNORED && source != NULL && source_can_ask(source) &&
-	       policy_decide(source->config, &event, NULL, true, &reason) != POLICY_FORWARD;
+	       policy_decide(source->config, &event, NULL, true, false, &reason) != POLICY_FORWARD;
 }
 
 static enum message_state first_state(const struct replay *replay)
@@ -174,8 +161,10 @@ static int put_again(struct replay *replay, struct store *store, struct error *e
 	struct message_row *row = &replay->row;
 	enum message_state state = first_state(replay);
 
-	if (retag(replay, err) != 0)
-		return -1;
+	/* The text stays, its last line names the new message. */
+	row->prompt = prompt_retag(replay->arena, row->prompt, row->id, replay->message_id);
+	if (row->prompt == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	row->id = replay->message_id;
 	row->job_id = replay->job_id;
 	row->state = state;
@@ -187,6 +176,8 @@ static int put_again(struct replay *replay, struct store *store, struct error *e
 	row->upstream_status = 0;
 	row->error = NULL;
 	row->reason = "a replay";
+	row->lookup = NULL;
+	row->lead = 0;
 	deliver_announce(replay->admin->options.deliver, replay->job_id);
 	replay->announced = true;
 	return store_message_put(store, row, &row->seq, err);

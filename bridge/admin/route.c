@@ -8,6 +8,7 @@ static const char *const ledger_query[] = { "state", "source", "thread", "job", 
 static const char *const wait_query[] = { "wait", NULL };
 static const char *const link_members[] = { "job_id", NULL };
 static const char *const continue_members[] = { "job_id", "thread", "prompt", NULL };
+static const char *const start_members[] = { "agent", "prompt", "ask", "link", NULL };
 
 #define LINK_METHODS "GET, HEAD, PUT, DELETE"
 
@@ -21,6 +22,7 @@ static const struct admin_route routes[] = {
 	{ "/api/v1/deliveries/*", "GET", "GET, HEAD", NULL, NULL, delivery_get },
 	{ "/api/v1/deliveries/*/replay", "POST", "POST", NULL, NULL, replay_post },
 	{ "/api/v1/continue", "POST", "POST", wait_query, continue_members, continue_post },
+	{ "/api/v1/start", "POST", "POST", wait_query, start_members, start_post },
 };
 
 /* The segment that '*' stands for is never empty and ends at the next slash: keys are percent-encoded. */

@@ -68,6 +68,7 @@ static void put_deliver(struct json_writer *w, struct deliver *deliver)
 	json_put_int(w, "waiting", (int64_t)stats.waiting);
 	json_put_int(w, "in_flight", (int64_t)stats.in_flight);
 	json_put_int(w, "replies_waiting", (int64_t)stats.replies_waiting);
+	json_put_int(w, "followed", (int64_t)stats.followed);
 	json_put_int(w, "forwarded", (int64_t)stats.forwarded);
 	json_put_int(w, "failed", (int64_t)stats.failed);
 	json_put_int(w, "retried", (int64_t)stats.retried);

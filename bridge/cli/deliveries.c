@@ -5,7 +5,7 @@
 #include "bridge/base/id.h"
 #include "bridge/base/json.h"
 #include "bridge/cli/client.h"
-#include "bridge/cli/follow.h"
+#include "bridge/cli/tail.h"
 #include "bridge/cli/print.h"
 #include "bridge/cli/verb.h"
 
@@ -17,7 +17,7 @@
 #define POLL_MS      500
 
 static const struct verb_option options[] = {
-	{ "state", 's', "STATE", "vetting, queued, sending, in_doubt, forwarded, failed or ignored" },
+	{ "state", 's', "STATE", "vetting, queued, sending, in_doubt, forwarded, answered, stalled, failed or ignored" },
 	{ "source", 'S', "SOURCE", "only of this source" },
 	{ "thread", 't', "THREAD", "only of this thread (a key or a URL)" },
 	{ "job", 'J', "JOB", "only for this job" },
@@ -69,13 +69,13 @@ static void print_row(const struct verb_call *call, const cJSON *row)
 }
 
 /* The newest is printed last, where the next would follow it. */
-static void print_backwards(const struct verb_call *call, const cJSON *rows, struct follow *follow)
+static void print_backwards(const struct verb_call *call, const cJSON *rows, struct tail *tail)
 {
 	for (int i = cJSON_GetArraySize(rows) - 1; i >= 0; i--) {
 		const cJSON *row = cJSON_GetArrayItem(rows, i);
 		print_row(call, row);
-		if (follow != NULL)
-			(void)follow_is_news(follow, json_str(row, "delivery_id"), json_str(row, "state"));
+		if (tail != NULL)
+			(void)tail_is_news(tail, json_str(row, "delivery_id"), json_str(row, "state"));
 	}
 }
 
@@ -96,12 +96,12 @@ static void add_filter(const struct verb_call *call, struct strbuf *path)
 }
 
 /* One look: every page after the moment from which something may still change. */
-static int look(const struct verb_call *call, struct client *client, struct follow *follow)
+static int look(const struct verb_call *call, struct client *client, struct tail *tail)
 {
 	char after[ID_SIZE];
 	bool more = true;
 
-	follow_start(follow, after);
+	tail_start(tail, after);
 	while (more) {
 		CLEANUP(strbuf_release) struct strbuf path = STRBUF(PATH_SIZE);
 		CLEANUP(client_answer_release) struct client_answer answer = { 0 };
@@ -112,7 +112,7 @@ static int look(const struct verb_call *call, struct client *client, struct foll
 			return -1;
 		cJSON_ArrayForEach(row, json_at(answer.body, "deliveries"))
 		{
-			if (follow_is_news(follow, json_str(row, "delivery_id"), json_str(row, "state")))
+			if (tail_is_news(tail, json_str(row, "delivery_id"), json_str(row, "state")))
 				print_row(call, row);
 		}
 		const char *next = json_str(answer.body, "next");
@@ -122,11 +122,11 @@ static int look(const struct verb_call *call, struct client *client, struct foll
 	return 0;
 }
 
-static int follow_on(const struct verb_call *call, struct client *client, struct follow *follow)
+static int tail_on(const struct verb_call *call, struct client *client, struct tail *tail)
 {
 	static const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 
-	while (look(call, client, follow) == 0) {
+	while (look(call, client, tail) == 0) {
 		if (fflush(stdout) != 0) /* whoever read us is gone */
 			return VERB_DONE;
 		(void)nanosleep(&pause, NULL);
@@ -139,7 +139,7 @@ static int run(const struct verb_call *call)
 	CLEANUP(client_close_at) struct client *client = client_open(call->config_file);
 	CLEANUP(client_answer_release) struct client_answer answer = { 0 };
 	CLEANUP(strbuf_release) struct strbuf path = STRBUF(PATH_SIZE);
-	CLEANUP(follow_free_at) struct follow *follow = NULL;
+	CLEANUP(tail_free_at) struct tail *tail = NULL;
 	const char *limit = verb_value(call, "limit");
 
 	strbuf_adds(&path, "/api/v1/deliveries?limit=");
@@ -148,14 +148,14 @@ static int run(const struct verb_call *call)
 	if (client == NULL || client_get(client, strbuf_str(&path), &answer) != 0)
 		return VERB_REFUSED;
 	if (verb_value(call, "follow") != NULL) {
-		follow = follow_new();
-		if (follow == NULL)
+		tail = tail_new();
+		if (tail == NULL)
 			return VERB_REFUSED;
 	}
 	if (!call->json)
 		print_columns_of("RECEIVED (UTC)", "STATE", "DELIVERY", "THREAD OR JOB", "WHY, OR MESSAGE");
-	print_backwards(call, json_at(answer.body, "deliveries"), follow);
-	return follow != NULL ? follow_on(call, client, follow) : VERB_DONE;
+	print_backwards(call, json_at(answer.body, "deliveries"), tail);
+	return tail != NULL ? tail_on(call, client, tail) : VERB_DONE;
 }
 
 const struct verb deliveries_verb = {

@@ -61,8 +61,8 @@ static void print_replies(const cJSON *message)
 
 static void print_message(const cJSON *message)
 {
-	static const char *const names[] = { "message", "state", "reason", "error", "job_id", "message_id", "event",
-					     "object", "created_at", "updated_at", "due_at", NULL };
+	static const char *const names[] = { "message", "kind", "state", "reason", "error", "job_id", "message_id", "lead",
+					     "lead_delivery_id", "event", "object", "created_at", "updated_at", "due_at", NULL };
 
 	(void)fputc('\n', stdout);
 	print_fields(message, names);

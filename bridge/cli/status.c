@@ -86,8 +86,10 @@ static void print_work(const cJSON *status)
 	if (json_str(status, "oldest_waiting_at") != NULL)
 		print_field(stdout, "oldest waiting", time);
 	(void)snprintf(line, sizeof(line),
-		       "%lld in flight, %lld waiting; since the start %lld forwarded, %lld failed, %lld retried, %lld in doubt",
+		       "%lld in flight, %lld waiting, %lld turns followed; since the start %lld forwarded, %lld failed, "
+		       "%lld retried, %lld in doubt",
 		       (long long)number(status, "deliver.in_flight"), (long long)number(status, "deliver.waiting"),
+		       (long long)number(status, "deliver.followed"),
 		       (long long)number(status, "deliver.forwarded"), (long long)number(status, "deliver.failed"),
 		       (long long)number(status, "deliver.retried"), (long long)number(status, "deliver.doubted"));
 	print_field(stdout, "calls", line);

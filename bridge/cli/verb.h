@@ -67,7 +67,7 @@ void verb_overview(FILE *out);
 void verb_help(const struct verb *verb, FILE *out);
 
 /* The rows of the table in verbs.c, a file each. */
-extern const struct verb serve_verb, check_verb, link_verb, unlink_verb, links_verb, continue_verb, deliveries_verb,
-	show_verb, replay_verb, status_verb, version_verb, help_verb;
+extern const struct verb serve_verb, check_verb, link_verb, unlink_verb, links_verb, continue_verb, start_verb, deliveries_verb,
+	show_verb, replay_verb, status_verb, version_verb, help_verb, hook_verb;
 
 #endif

@@ -5,8 +5,8 @@
 
 const struct verb *const verbs[] = {
 	&serve_verb,      &check_verb, &link_verb,   &unlink_verb, &links_verb,   &continue_verb,
-	&deliveries_verb, &show_verb,  &replay_verb, &status_verb, &version_verb, &help_verb,
-	NULL,
+	&deliveries_verb, &show_verb,  &start_verb, &replay_verb, &status_verb, &hook_verb,    &version_verb,
+	&help_verb,       NULL,
 };
 
 const struct verb_option verb_common[] = {

@@ -24,7 +24,10 @@ int deliver_new(const struct deliver_options *options, struct deliver **ret, str
 	pthread_mutex_init(&deliver->lock, NULL);
 	deliver->replies = replies_new(deliver);
 	deliver->vetting = vetting_new();
-	if (!lanes_init(&deliver->lanes) || deliver->replies == NULL || deliver->vetting == NULL) {
+	deliver->follow = follow_new(deliver);
+	deliver->discover = discover_new(deliver);
+	if (!lanes_init(&deliver->lanes) || deliver->replies == NULL || deliver->vetting == NULL ||
+	    deliver->follow == NULL || deliver->discover == NULL) {
 		deliver_free(deliver);
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	}
@@ -32,10 +35,12 @@ int deliver_new(const struct deliver_options *options, struct deliver **ret, str
 	return 0;
 }
 
-void deliver_connect(struct deliver *deliver, struct committer *committer, struct dispatcher *dispatcher)
+void deliver_connect(struct deliver *deliver, struct committer *committer, struct dispatcher *dispatcher,
+		     struct git_service *git)
 {
 	deliver->committer = committer;
 	deliver->dispatcher = dispatcher;
+	deliver->git = git;
 }
 
 void deliver_free(struct deliver *deliver)
@@ -43,6 +48,8 @@ void deliver_free(struct deliver *deliver)
 	if (deliver == NULL)
 		return;
 	lanes_release(&deliver->lanes);
+	follow_free(deliver->follow);
+	discover_free(deliver->discover);
 	replies_free(deliver->replies);
 	vetting_free(deliver->vetting);
 	pthread_mutex_destroy(&deliver->lock);
@@ -58,21 +65,33 @@ struct recovery {
 	bool failed;
 };
 
+/* A message whose job is not known yet has a lane of its own. */
+static const char *lane_key(const char *job_id, int64_t seq, char room[JOB_ID_MAX + 2])
+{
+	if (job_id != NULL)
+		return job_id;
+	(void)snprintf(room, JOB_ID_MAX + 2, "vetting %lld", (long long)seq);
+	return room;
+}
+
 static void recover_message(void *ctx, const struct pending_row *row)
 {
 	struct recovery *recovery = ctx;
 	struct waiting waiting = {
 		.seq = row->seq,
 		.state = row->state,
+		.kind = row->kind,
+		.pace = row->pace,
 		.attempts = row->attempts,
 		.created_ms = row->created_ms,
 	};
+	char room[JOB_ID_MAX + 2];
 
 	(void)snprintf(waiting.id, sizeof(waiting.id), "%s", row->id);
 	if (row->due_ms > recovery->wall_ms)
 		waiting.due_ms = recovery->mono_ms + (row->due_ms - recovery->wall_ms);
 	recovery->doubted += row->state == MESSAGE_IN_DOUBT ? 1 : 0;
-	if (lanes_add(&recovery->deliver->lanes, row->job_id, &waiting, recovery->mono_ms) == NULL)
+	if (lanes_add(&recovery->deliver->lanes, lane_key(row->job_id, row->seq, room), &waiting, recovery->mono_ms) == NULL)
 		recovery->failed = true;
 }
 
@@ -84,14 +103,17 @@ int deliver_recover(struct deliver *deliver, struct store *store, struct error *
 		.wall_ms = clock_now_ms(),
 	};
 
-	if (store_messages_pending(store, recover_message, &recovery, err) != 0 ||
+	/* Turns first: they hold back what waits. */
+	if (follow_recover(deliver->follow, store, err) != 0 ||
+	    store_messages_pending(store, recover_message, &recovery, err) != 0 ||
 	    replies_recover(deliver->replies, store, err) != 0)
 		return -1;
 	if (recovery.failed)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	if (deliver->lanes.waiting > 0)
 		log_event(LOG_INFO, "bridge.recovered", "unfinished messages of the last run",
-			  LOG_INT("waiting", deliver->lanes.waiting), LOG_INT("in_doubt", recovery.doubted));
+			  LOG_INT("waiting", deliver->lanes.waiting), LOG_INT("in_doubt", recovery.doubted),
+			  LOG_INT("followed", follow_count(deliver->follow)));
 	return 0;
 }
 
@@ -103,6 +125,7 @@ static void publish(struct deliver *deliver)
 	deliver->stats.waiting = deliver->lanes.waiting;
 	deliver->stats.in_flight = deliver->calls;
 	deliver->stats.circuit = deliver->circuit.state;
+	deliver->stats.followed = follow_count(deliver->follow);
 	pthread_mutex_unlock(&deliver->lock);
 }
 
@@ -115,6 +138,7 @@ static bool take_orders(struct deliver *deliver)
 	pthread_mutex_unlock(&deliver->lock);
 	if (reloaded) {
 		identity_restart(deliver);
+		follow_reloaded(deliver->follow);
 		if (deliver->circuit.state == CIRCUIT_KEY)
 			deliver->circuit.retry_at_ms = 0; /* ask again at once, with what may be a new key */
 	}
@@ -217,9 +241,13 @@ int64_t deliver_tick(void *ctx, struct store *store, int64_t now_ms)
 	start_lanes(deliver, store, max_calls, now_ms);
 	int64_t next = replies_tick(deliver->replies, store, now_ms);
 	int64_t identity = identity_tick(deliver, now_ms);
+	int64_t follow = follow_tick(deliver->follow, now_ms);
+	int64_t discover = discover_tick(deliver->discover, store, now_ms);
 	publish(deliver);
 
 	next = identity < next ? identity : next;
+	next = follow < next ? follow : next;
+	next = discover < next ? discover : next;
 	/* In the past it has been taken account of: a probe is on its way, or nothing is there to be one. */
 	int64_t circuit = circuit_next(&deliver->circuit);
 	next = circuit > now_ms && circuit < next ? circuit : next;
@@ -233,7 +261,7 @@ int64_t deliver_tick(void *ctx, struct store *store, int64_t now_ms)
 
 /* ---- acceptance ---- */
 
-bool deliver_reserve(struct deliver *deliver, const char *job_id)
+bool deliver_reserve(struct deliver *deliver, const char *job_id, unsigned pace)
 {
 	struct settings *settings = settings_get(deliver->options.settings);
 	bool room = deliver->calls < RESERVE_AHEAD * (size_t)settings->config->nairi.max_concurrency;
@@ -244,7 +272,7 @@ bool deliver_reserve(struct deliver *deliver, const char *job_id)
 	pthread_mutex_unlock(&deliver->lock);
 	/* Whoever waits already goes first: newcomers beyond max_concurrency must not keep them from their turn. */
 	room = room && lanes_due(&deliver->lanes) > clock_mono_ms();
-	if (!room || deliver->circuit.state != CIRCUIT_CLOSED || !lanes_reserve(&deliver->lanes, job_id))
+	if (!room || deliver->circuit.state != CIRCUIT_CLOSED || !lanes_reserve(&deliver->lanes, job_id, pace))
 		return false;
 	deliver->calls++;
 	return true;
@@ -283,23 +311,32 @@ static int copy_row(struct flight *flight, const struct message_row *row)
 	flight->row.url = arena_strdup(arena, row->url);
 	flight->row.place = arena_strdup(arena, row->place);
 	flight->row.prompt = arena_strdup(arena, row->prompt);
+	flight->row.agent = arena_strdup(arena, row->agent);
+	flight->row.spot = NULL;
+	flight->row.lookup = NULL;
+	flight->one.row = flight->row;
 	return arena_failed(arena) ? -1 : 0;
 }
 
 void deliver_add(struct deliver *deliver, const struct message_row *row)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), wall = clock_now_ms();
 	bool reserved = row->state == MESSAGE_SENDING;
+	char room[JOB_ID_MAX + 2];
+	const char *key = lane_key(row->job_id, row->seq, room);
 	struct waiting waiting = {
 		.seq = row->seq,
 		.state = row->state,
+		.kind = row->kind,
+		.pace = row->pace,
+		.due_ms = row->due_ms > wall ? now + (row->due_ms - wall) : 0,
 		.attempts = row->attempts,
 		.created_ms = row->created_ms,
 	};
 
 	(void)snprintf(waiting.id, sizeof(waiting.id), "%s", row->id);
-	struct waiting *added = lanes_add(&deliver->lanes, row->job_id, &waiting, now);
-	if (!reserved)
+	struct waiting *added = lanes_add(&deliver->lanes, key, &waiting, now);
+	if (!reserved && row->job_id != NULL)
 		lanes_retract(&deliver->lanes, row->job_id);
 	struct flight *flight = reserved && added != NULL ? flight_new(deliver, added->lane, added) : NULL;
 	if (added == NULL || (reserved && (flight == NULL || copy_row(flight, row) != 0))) {
@@ -316,10 +353,18 @@ void deliver_add(struct deliver *deliver, const struct message_row *row)
 		forward_send(flight);
 }
 
+void deliver_say(struct deliver *deliver, const struct say *say)
+{
+	for (size_t i = 0; i < say->count; i++)
+		replies_add(deliver->replies, &say->rows[i]);
+}
+
 void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq)
 {
 	/* When it is being worked on, its claim finds the row moved, and lets go of it. */
-	(void)lanes_remove(&deliver->lanes, job_id, seq, clock_mono_ms());
+	char room[JOB_ID_MAX + 2];
+
+	(void)lanes_remove(&deliver->lanes, lane_key(job_id, seq, room), seq, clock_mono_ms());
 }
 
 /* ---- other threads ---- */

@@ -13,6 +13,7 @@
 #include "bridge/store/committer.h"
 
 struct deliver;
+struct git_service;
 
 /* What became of a message, for whoever waits for it. Borrowed for the time of the call. */
 struct outcome {
@@ -35,7 +36,8 @@ struct deliver_options {
 
 int deliver_new(const struct deliver_options *options, struct deliver **ret, struct error *err) MUST_CHECK;
 /* Wires the threads it works with; before any of them starts. */
-void deliver_connect(struct deliver *deliver, struct committer *committer, struct dispatcher *dispatcher);
+void deliver_connect(struct deliver *deliver, struct committer *committer, struct dispatcher *dispatcher,
+		     struct git_service *git); /* git: NULL without one */
 void deliver_free(struct deliver *deliver);
 
 /* Loads what the last run left unfinished. Before the committer starts. */
@@ -47,7 +49,7 @@ int64_t deliver_tick(void *deliver, struct store *store, int64_t now_mono_ms);
 /* ---- for what is being accepted; committer's thread ---- */
 
 /* True: the message may be committed as `sending`, attempts 1, and goes out right after the commit. */
-bool deliver_reserve(struct deliver *deliver, const char *job_id);
+bool deliver_reserve(struct deliver *deliver, const char *job_id, unsigned pace);
 void deliver_unreserve(struct deliver *deliver, const char *job_id);
 
 /*
@@ -57,9 +59,13 @@ void deliver_unreserve(struct deliver *deliver, const char *job_id);
 void deliver_announce(struct deliver *deliver, const char *job_id);
 void deliver_retract(struct deliver *deliver, const char *job_id);
 
-/* A message that was just committed, in state queued, vetting, or sending (then reserved). row is copied. */
+/* A message that was just committed, in state queued, vetting, or sending (then reserved). row is copied; without a job
+ * (vetting) it was not announced. */
 void deliver_add(struct deliver *deliver, const struct message_row *row);
-/* A queued or vetting message that was just withdrawn. */
+/* What was just committed to be said. */
+struct say;
+void deliver_say(struct deliver *deliver, const struct say *say);
+/* A queued or vetting message that was just withdrawn. job_id NULL: it had none. */
 void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq);
 
 /* ---- any thread ---- */
@@ -73,6 +79,7 @@ void deliver_close(struct deliver *deliver);
 
 struct deliver_stats {
 	size_t waiting, in_flight, replies_waiting;
+	size_t followed; /* turns that are waited for, or linger */
 	enum circuit_state circuit;
 	char circuit_reason[240];
 	uint64_t forwarded, failed, retried, doubted;

@@ -1,424 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One message at the head of its lane: claim, call, meaning, record (design 3.2). */
-#include <stdarg.h>
+/* The messages at the head of a lane: the claim, and the call. What it means is in outcome.c, what is kept of it in record.c (design 3.2). */
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/base/fault.h"
-#include "bridge/base/log.h"
-#include "bridge/deliver/backoff.h"
 #include "bridge/deliver/deliver_private.h"
 
-#define VETS_MAX     32  /* permissions asked for at once */
 #define VET_AGAIN_MS 100
-
-/* ---- flights ---- */
-
-struct flight *flight_new(struct deliver *deliver, struct lane *lane, struct waiting *waiting)
-{
-	struct flight *flight = calloc(1, sizeof(*flight));
-
-	if (flight == NULL)
-		return NULL;
-	flight->arena = arena_new(FLIGHT_ARENA);
-	if (flight->arena == NULL) {
-		free(flight);
-		return NULL;
-	}
-	flight->deliver = deliver;
-	flight->lane = lane;
-	flight->waiting = waiting;
-	flight->settings = settings_get(deliver->options.settings);
-	flight->call.arena = flight->arena;
-	flight->call.user = flight;
-	return flight;
-}
-
-void flight_free(struct flight *flight)
-{
-	if (flight->counted)
-		flight->deliver->calls--;
-	if (flight->vets)
-		flight->deliver->vets--;
-	if (flight->probe && flight->deliver->circuit.state == CIRCUIT_UNREACHABLE)
-		flight->deliver->circuit.probing = false;
-	settings_drop(flight->settings);
-	arena_free(flight->arena);
-	free(flight);
-}
 
 static const struct config *config_of(const struct flight *flight)
 {
 	return flight->settings->config;
 }
 
-/* Gives the lane back with its head as it is. */
-static void let_go(struct flight *flight)
+static bool is_start(const struct flight *flight)
 {
-	struct deliver *deliver = flight->deliver;
-	struct lane *lane = flight->lane;
-
-	flight_free(flight);
-	lanes_settle(&deliver->lanes, lane, clock_mono_ms());
-}
-
-/* A step of ours failed (memory): the head comes back a second later. */
-static void try_again_soon(struct flight *flight, const char *what)
-{
-	log_event(LOG_ERROR, "message.retry", what, LOG_STR("delivery_id", flight->row.delivery_id),
-		  LOG_STR("job_id", flight->lane->job_id));
-	flight->waiting->due_ms = clock_mono_ms() + 1000;
-	let_go(flight);
-}
-
-/* ---- the outcome ---- */
-
-static void set_reason(struct flight *flight, const char *fmt, ...) PRINTF(2, 3);
-static void set_reason(struct flight *flight, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(flight->final_reason, sizeof(flight->final_reason), fmt, args);
-	va_end(args);
-	flight->change.reason = flight->final_reason;
-}
-
-static void end_failed(struct flight *flight, int64_t now_ms, const char *words)
-{
-	struct message_change *change = &flight->change;
-
-	change->to = MESSAGE_FAILED;
-	change->error = words;
-	flight->row.attempts = flight->waiting->attempts;
-	flight->with_reply =
-		replies_for_failure(flight->settings, &flight->row, words, words == NULL ? flight->final_reason : NULL,
-				    words != NULL ? flight->verdict.status : 0, now_ms, flight->arena, &flight->reply);
-}
-
-static bool is_old(const struct flight *flight, int64_t now_ms)
-{
-	return now_ms - flight->waiting->created_ms > config_of(flight)->retry.give_up_after_ms;
-}
-
-static void end_expired(struct flight *flight, int64_t now_ms, const char *last)
-{
-	bool known = last != NULL && last[0] != '\0';
-
-	set_reason(flight, "gave up after %lld s, retry.give_up_after%s%s",
-		   (long long)(config_of(flight)->retry.give_up_after_ms / 1000), known ? ": " : "", known ? last : "");
-	end_failed(flight, now_ms, NULL);
-}
-
-/* Back into the queue, or given up when it was tried often or long enough. */
-static void end_later(struct flight *flight, int64_t now_ms, int64_t wait_ms)
-{
-	int attempts = flight->waiting->attempts;
-
-	if (attempts >= config_of(flight)->retry.attempts) {
-		set_reason(flight, "gave up after %d attempts: %s", attempts, flight->verdict.reason);
-		end_failed(flight, now_ms, NULL);
-		return;
-	}
-	if (is_old(flight, now_ms)) {
-		end_expired(flight, now_ms, flight->verdict.reason);
-		return;
-	}
-	flight->change.to = MESSAGE_QUEUED;
-	flight->change.due_ms = now_ms + wait_ms;
-	set_reason(flight, "%s", flight->verdict.reason);
-}
-
-static void end_forwarded(struct flight *flight, int64_t now_ms)
-{
-	flight->change.to = MESSAGE_FORWARDED;
-	flight->change.message_id = flight->verdict.message_id;
-	flight->change.reason = "";
-	flight->change.error = "";
-	flight->with_reaction =
-		replies_for_acceptance(flight->settings, &flight->row, now_ms, flight->arena, &flight->reply);
-}
-
-/* Not the message's fault (our key is refused): it is as it was before, and the attempt does not count. */
-static void end_unchanged(struct flight *flight)
-{
-	flight->change.to = flight->looking ? MESSAGE_IN_DOUBT : MESSAGE_QUEUED;
-	if (!flight->looking)
-		flight->change.attempts = flight->waiting->attempts > 0 ? flight->waiting->attempts - 1 : 0;
-	flight->change.due_ms = 0;
-	set_reason(flight, "%s", flight->verdict.reason);
-}
-
-static int64_t retry_wait(const struct flight *flight, int attempt)
-{
-	const struct config *config = config_of(flight);
-
-	return flight->verdict.wait_ms >= 0 ? flight->verdict.wait_ms
-					    : backoff_ms(attempt, config->retry.first_ms, config->retry.max_ms);
-}
-
-static void decide_continue(struct flight *flight, int64_t now_ms)
-{
-	if (flight->call.cancelled) {
-		end_unchanged(flight); /* we are shutting down and it never left: as if it had not been claimed */
-		return;
-	}
-	switch (flight->verdict.meaning) {
-	case NAIRI_FORWARDED:
-		end_forwarded(flight, now_ms);
-		break;
-	case NAIRI_REFUSED:
-		set_reason(flight, "%s", flight->verdict.reason);
-		end_failed(flight, now_ms, flight->verdict.error);
-		break;
-	case NAIRI_KEY:
-		end_unchanged(flight);
-		break;
-	case NAIRI_LATER:
-		end_later(flight, now_ms, retry_wait(flight, flight->waiting->attempts));
-		break;
-	case NAIRI_DOUBT:
-	default:
-		flight->change.to = MESSAGE_IN_DOUBT;
-		flight->change.due_ms = 0;
-		set_reason(flight, "%s", flight->verdict.reason);
-		break;
-	}
-}
-
-/*
- * In doubt, and we looked. The first absence is not believed yet: whoever took the request may still be working on
- * it. The second one, after the grace and the back-off, is; then the message goes again at once.
- */
-static void decide_look(struct flight *flight, int64_t now_ms)
-{
-	struct waiting *waiting = flight->waiting;
-	int64_t wait = retry_wait(flight, waiting->attempts + waiting->tries);
-
-	if (flight->sight == NAIRI_FOUND) {
-		end_forwarded(flight, now_ms);
-	} else if (flight->sight == NAIRI_ABSENT && waiting->looks > 0) {
-		(void)snprintf(flight->verdict.reason, sizeof(flight->verdict.reason), "%s",
-			       flight->row.reason != NULL && flight->row.reason[0] != '\0' ? flight->row.reason
-											   : "no answer");
-		end_later(flight, now_ms, 0);
-	} else if (flight->sight == NAIRI_ABSENT) {
-		flight->change.to = MESSAGE_IN_DOUBT;
-		flight->change.due_ms = now_ms + (wait > DOUBT_GRACE_MS ? wait : DOUBT_GRACE_MS);
-	} else if (flight->verdict.meaning == NAIRI_KEY || flight->call.cancelled) {
-		end_unchanged(flight);
-	} else if (is_old(flight, now_ms)) {
-		end_expired(flight, now_ms, "it may have arrived, and the list that would tell could not be read");
-	} else {
-		flight->change.to = MESSAGE_IN_DOUBT;
-		flight->change.due_ms = now_ms + (wait > 1000 ? wait : 1000);
-	}
-}
-
-static void decide_expired(struct flight *flight, int64_t now_ms)
-{
-	if (flight->waiting->state == MESSAGE_VETTING) {
-		flight->change.to = MESSAGE_IGNORED;
-		set_reason(flight, "the author's permission could not be checked in time");
-		return;
-	}
-	end_expired(flight, now_ms, flight->row.reason);
-}
-
-/* Fills flight->change from what the call came to. Committer's thread, once per flight. */
-static void decide(struct flight *flight)
-{
-	int64_t now = clock_now_ms();
-	struct waiting *waiting = flight->waiting;
-
-	flight->change = (struct message_change){
-		.seq = waiting->seq,
-		.from = waiting->state,
-		.attempts = -1,
-		.due_ms = -1,
-		.now_ms = now,
-		.upstream_status = flight->verdict.status > 0 ? flight->verdict.status : -1,
-	};
-	if (flight->expired)
-		decide_expired(flight, now);
-	else if (waiting->state == MESSAGE_VETTING)
-		vet_decide(flight, now);
-	else if (flight->looking)
-		decide_look(flight, now);
-	else
-		decide_continue(flight, now);
-}
-
-/* ---- recording it ---- */
-
-static int record_apply(struct commit_item *item, struct store *store, struct error *err)
-{
-	struct flight *flight = (struct flight *)item;
-	struct message_change *change = &flight->change;
-
-	if (change->seq == 0)
-		decide(flight);
-	if (store_message_move(store, change, err) != 0)
-		return -1;
-	/* The words of somebody who may not speak are not kept. */
-	if (change->from == MESSAGE_VETTING && change->to == MESSAGE_IGNORED &&
-	    store_message_set_prompt(store, change->seq, "", change->now_ms, err) != 0)
-		return -1;
-	if (flight->attempt_call != NULL) {
-		struct attempt_row attempt = {
-			.message_seq = change->seq,
-			.number = flight->waiting->attempts,
-			.call = flight->attempt_call,
-			.started_ms = flight->call.started_ms,
-			.duration_ms = flight->call.duration_ms,
-			.upstream_status = flight->verdict.status,
-			.outcome = change->to == MESSAGE_FORWARDED ? "forwarded" : flight->verdict.reason,
-		};
-		if (store_attempt_put(store, &attempt, err) != 0)
-			return -1;
-	}
-	if (flight->with_reply || flight->with_reaction)
-		return store_reply_put(store, &flight->reply, &flight->reply.seq, err);
-	return 0;
-}
-
-static void log_outcome(struct flight *flight)
-{
-	static const struct {
-		enum log_level level;
-		const char *event;
-	} lines[MESSAGE_STATES_] = {
-		[MESSAGE_VETTING] = { LOG_DEBUG, "message.vetting" }, [MESSAGE_QUEUED] = { LOG_INFO, "message.retry" },
-		[MESSAGE_SENDING] = { LOG_DEBUG, "message.sending" }, [MESSAGE_IN_DOUBT] = { LOG_WARN, "message.in_doubt" },
-		[MESSAGE_FORWARDED] = { LOG_INFO, "message.forwarded" }, [MESSAGE_FAILED] = { LOG_WARN, "message.failed" },
-		[MESSAGE_IGNORED] = { LOG_INFO, "delivery.ignored" },
-	};
-	const struct message_change *change = &flight->change;
-	const struct message_row *row = &flight->row;
-
-	if (change->from == MESSAGE_VETTING && change->to == MESSAGE_QUEUED)
-		return; /* may speak: nothing that an operator needs to hear */
-	bool news = change->from != change->to;
-	log_event(news ? lines[change->to].level : LOG_DEBUG, lines[change->to].event, NULL, LOG_STR("source", row->source),
-		  LOG_STR("delivery_id", row->delivery_id), LOG_STR("thread", row->thread),
-		  LOG_STR("job_id", flight->lane->job_id), LOG_STR("message_id", change->message_id),
-		  LOG_INT("attempt", flight->waiting->attempts), LOG_INT("upstream_status", flight->verdict.status),
-		  LOG_STR("error", change->error), LOG_STR("reason", change->reason),
-		  LOG_INT("duration_ms", flight->call.duration_ms));
-}
-
-static void feed_circuit(struct flight *flight)
-{
-	struct deliver *deliver = flight->deliver;
-	struct circuit *circuit = &deliver->circuit;
-	const struct nairi_verdict *verdict = &flight->verdict;
-	int64_t now = clock_mono_ms();
-
-	if (flight->attempt_call == NULL || flight->waiting->state == MESSAGE_VETTING || flight->call.cancelled)
-		return;
-	if (verdict->meaning == NAIRI_KEY) {
-		if (circuit_key_refused(circuit, false, now))
-			log_event(LOG_ERROR, "circuit.opened",
-				  "Nairi refuses our API key; everything is kept queued. Check nairi.api_key, then send SIGHUP",
-				  LOG_INT("upstream_status", verdict->status), LOG_STR("error", verdict->error));
-	} else if (verdict->unreachable) {
-		if (circuit_failure(circuit, flight->lane->job_id, flight->probe, now))
-			log_event(LOG_WARN, "circuit.opened", "calls fail for several jobs; one message at a time tries",
-				  LOG_STR("reason", verdict->reason));
-	} else if (circuit_success(circuit)) {
-		log_event(LOG_INFO, "circuit.closed", "the API answers again", LOG_STR("reason", NULL));
-	}
-	pthread_mutex_lock(&deliver->lock);
-	(void)snprintf(deliver->stats.circuit_reason, sizeof(deliver->stats.circuit_reason), "%s",
-		       circuit->state == CIRCUIT_CLOSED ? "" : verdict->reason);
-	pthread_mutex_unlock(&deliver->lock);
-}
-
-static void tell_waiter(struct flight *flight)
-{
-	const struct message_change *change = &flight->change;
-	struct outcome outcome = {
-		.message_id = flight->waiting->id,
-		.delivery_id = flight->row.delivery_id,
-		.job_id = flight->lane->job_id,
-		.state = change->to,
-		.nairi_message_id = change->message_id,
-		.error = change->error != NULL && change->error[0] != '\0' ? change->error : change->reason,
-		.reason = change->reason,
-		.upstream_status = flight->verdict.status,
-	};
-
-	flight->deliver->options.on_final(flight->deliver->options.ctx, &outcome);
-}
-
-/* The memory's copy follows the store. */
-static void update_waiting(struct flight *flight)
-{
-	const struct message_change *change = &flight->change;
-	struct waiting *waiting = flight->waiting;
-	bool same = change->from == change->to;
-
-	waiting->tries = same && flight->sight != NAIRI_ABSENT ? waiting->tries + 1 : 0;
-	waiting->looks = same && flight->looking && flight->sight == NAIRI_ABSENT ? waiting->looks + 1
-			 : same							  ? waiting->looks
-										  : 0;
-	waiting->state = change->to;
-	if (change->attempts >= 0)
-		waiting->attempts = change->attempts;
-	waiting->due_ms = change->due_ms > change->now_ms ? clock_mono_ms() + (change->due_ms - change->now_ms) : 0;
-}
-
-static void count_outcome(struct deliver *deliver, const struct message_change *change)
-{
-	if (change->to == MESSAGE_FORWARDED)
-		deliver_count(deliver, &deliver->stats.forwarded);
-	else if (change->to == MESSAGE_FAILED)
-		deliver_count(deliver, &deliver->stats.failed);
-	else if (change->to == MESSAGE_IN_DOUBT && change->from != MESSAGE_IN_DOUBT)
-		deliver_count(deliver, &deliver->stats.doubted);
-	else if (change->to == MESSAGE_QUEUED && change->from != MESSAGE_VETTING)
-		deliver_count(deliver, &deliver->stats.retried);
-}
-
-static void record_done(struct commit_item *item, const struct error *err)
-{
-	struct flight *flight = (struct flight *)item;
-	struct deliver *deliver = flight->deliver;
-	struct lane *lane = flight->lane;
-
-	if (err != NULL) {
-		/* The row is not as we left it (withdrawn meanwhile), or the process is ending: the store knows better. */
-		if (err->code != ERR_CONFLICT)
-			log_event(LOG_ERROR, "store.failed", "an outcome was not recorded; the next start settles it",
-				  LOG_STR("delivery_id", flight->row.delivery_id), LOG_STR("error", err->text));
-		flight_free(flight);
-		lanes_pop(&deliver->lanes, lane, clock_mono_ms());
-		return;
-	}
-	FAULT_POINT("after-record");
-	bool final = message_is_final(flight->change.to);
-	feed_circuit(flight);
-	log_outcome(flight);
-	count_outcome(deliver, &flight->change);
-	if (flight->with_reply || flight->with_reaction)
-		replies_add(deliver->replies, &flight->reply);
-	if (final)
-		tell_waiter(flight);
-	else
-		update_waiting(flight);
-	flight_free(flight);
-	if (final)
-		lanes_pop(&deliver->lanes, lane, clock_mono_ms());
-	else
-		lanes_settle(&deliver->lanes, lane, clock_mono_ms());
-}
-
-void forward_record(struct flight *flight)
-{
-	flight->item.apply = record_apply;
-	flight->item.done = record_done;
-	committer_keep(flight->deliver->committer, &flight->item);
+	return flight->row.kind == MESSAGE_START;
 }
 
 /* ---- the call ---- */
@@ -429,17 +27,20 @@ static void answered(struct call *call)
 	int64_t now = clock_now_ms();
 	int64_t max_wait = config_of(flight)->retry.max_ms;
 
+	FAULT_POINT("after-answer");
 	if (flight->looking) {
 		char tag[MESSAGE_TAG_SIZE];
 		message_tag(flight->row.id, tag);
 		flight->sight = nairi_read_messages(call, tag, now, max_wait, &flight->verdict);
+	} else if (is_start(flight)) {
+		nairi_read_start(call, now, max_wait, &flight->verdict);
 	} else {
 		nairi_read_continue(call, now, max_wait, &flight->verdict);
 	}
 	forward_record(flight);
 }
 
-static void submit(struct flight *flight, const char *name, size_t answer_max)
+void forward_call(struct flight *flight, const char *name, size_t answer_max, void (*done)(struct call *call))
 {
 	const struct config *config = config_of(flight);
 
@@ -448,26 +49,40 @@ static void submit(struct flight *flight, const char *name, size_t answer_max)
 	flight->call.token = config->nairi.api_key;
 	flight->call.timeout_ms = config->nairi.timeout_ms;
 	flight->call.answer_max = answer_max;
-	flight->call.done = answered;
+	flight->call.done = done;
 	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
+}
+
+static int request_of(struct flight *flight, struct error *err)
+{
+	const char *url = config_of(flight)->nairi.url;
+	struct http_call_spec *spec = &flight->call.spec;
+
+	if (flight->prompt == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	if (is_start(flight))
+		return nairi_start_request(url, flight->row.agent, flight->prompt, flight->row.ask, flight->arena, spec,
+					   err);
+	return nairi_continue_request(url, flight->row.job_id, flight->prompt, flight->arena, spec, err);
 }
 
 void forward_send(struct flight *flight)
 {
+	const char *name = is_start(flight) ? "start" : "continue";
 	struct error err;
 
 	FAULT_POINT("after-sending");
 	flight->counted = true;
-	if (nairi_continue_request(config_of(flight)->nairi.url, flight->row.job_id, flight->row.prompt, flight->arena,
-				   &flight->call.spec, &err) != 0) {
+	flight->prompt = joined_prompt(flight->parts, flight->count, flight->arena);
+	if (request_of(flight, &err) != 0) {
 		flight->call.result = CALL_NOT_SENT;
 		flight->call.started_ms = clock_now_ms();
 		(void)snprintf(flight->call.reason, sizeof(flight->call.reason), "%.199s", err.text);
-		flight->attempt_call = "continue";
+		flight->attempt_call = name;
 		answered(&flight->call);
 		return;
 	}
-	submit(flight, "continue", ANSWER_MAX);
+	forward_call(flight, name, ANSWER_MAX, answered);
 }
 
 static void look(struct flight *flight)
@@ -477,61 +92,107 @@ static void look(struct flight *flight)
 	flight->looking = true;
 	flight->counted = true;
 	flight->deliver->calls++;
-	if (nairi_messages_request(config_of(flight)->nairi.url, flight->lane->job_id, flight->arena, &flight->call.spec,
-				   &err) != 0) {
-		try_again_soon(flight, err.text);
+	if (is_start(flight)) {
+		start_look(flight);
 		return;
 	}
-	submit(flight, "look", LIST_MAX);
+	if (nairi_messages_request(config_of(flight)->nairi.url, flight->lane->job_id, flight->arena, &flight->call.spec,
+				   &err) != 0) {
+		flight_again_soon(flight, err.text);
+		return;
+	}
+	forward_call(flight, "look", LIST_MAX, answered);
 }
 
 /* ---- the claim ---- */
 
-static int claim_apply(struct commit_item *item, struct store *store, struct error *err)
+/* 0 and part->gone: it was withdrawn meanwhile. */
+static int load_part(struct flight *flight, struct part *part, struct store *store, struct error *err)
 {
-	struct flight *flight = (struct flight *)item;
+	int failed = store_message_load(store, part->waiting->seq, flight->arena, &part->row, err);
+
+	part->gone = failed != 0 ? err->code == ERR_NOT_FOUND : part->row.state != MESSAGE_QUEUED;
+	return failed != 0 && !part->gone ? -1 : 0;
+}
+
+static int claim_part(const struct part *part, struct store *store, struct error *err)
+{
 	struct message_change change = {
-		.seq = flight->waiting->seq,
+		.seq = part->waiting->seq,
 		.from = MESSAGE_QUEUED,
 		.to = MESSAGE_SENDING,
-		.attempts = flight->waiting->attempts + 1,
-		.due_ms = -1,
+		.attempts = part->waiting->attempts + 1,
+		.due_ms = 0, /* or a restart would wait for the end of a burst before it looks */
 		.now_ms = clock_now_ms(),
 		.upstream_status = -1,
 	};
 
-	if (store_message_move(store, &change, err) != 0)
-		return -1;
+	return store_message_move(store, &change, err);
+}
+
+/* As many of the claimed ones as make one prompt; what does not fit any more waits for the next. */
+static int claim_apply(struct commit_item *item, struct store *store, struct error *err)
+{
+	struct flight *flight = (struct flight *)item;
+	size_t max = (size_t)config_of(flight)->limits.prompt, used = 0, kept = 0;
+
 	/* Tried again and again while the store refuses: what the last try loaded must not add up. */
-	struct arena *fresh = arena_new(FLIGHT_ARENA);
-	if (fresh == NULL)
-		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	arena_free(flight->arena);
-	flight->arena = fresh;
-	flight->call.arena = fresh;
-	flight->row = (struct message_row){ .seq = change.seq };
-	return store_message_load(store, change.seq, flight->arena, &flight->row, err);
+	if (flight_renew_arena(flight, err) != 0)
+		return -1;
+	for (flight->count = 0; flight->count < flight->claimed; flight->count++) {
+		struct part *part = &flight->parts[flight->count];
+		if (load_part(flight, part, store, err) != 0)
+			return -1;
+		if (part->gone)
+			continue;
+		used += joined_size(&part->row);
+		if (kept > 0 && used > max)
+			break;
+		if (claim_part(part, store, err) != 0)
+			return -1;
+		kept++;
+	}
+	return 0;
+}
+
+/* Those that were withdrawn meanwhile leave the lane; the first of the others leads. Returns how many are left. */
+static size_t drop_gone(struct flight *flight)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < flight->count; i++) {
+		struct part *part = &flight->parts[i];
+		if (part->gone)
+			lanes_drop(&flight->deliver->lanes, part->waiting);
+		else
+			flight->parts[kept++] = *part;
+	}
+	flight->count = kept;
+	flight->waiting = kept > 0 ? flight->parts[0].waiting : NULL;
+	if (kept > 0)
+		flight->row = flight->parts[0].row;
+	return kept;
 }
 
 static void claim_done(struct commit_item *item, const struct error *err)
 {
 	struct flight *flight = (struct flight *)item;
-	struct deliver *deliver = flight->deliver;
-	struct lane *lane = flight->lane;
 
 	if (err != NULL) {
-		if (err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND) {
-			/* Withdrawn while the claim was on its way. */
-			flight_free(flight);
-			lanes_pop(&deliver->lanes, lane, clock_mono_ms());
-			return;
-		}
-		try_again_soon(flight, err->text);
+		flight_again_soon(flight, err->text);
 		return;
 	}
-	flight->waiting->state = MESSAGE_SENDING;
-	flight->waiting->attempts++;
-	flight->waiting->tries = 0;
+	if (drop_gone(flight) == 0) {
+		flight_let_go(flight);
+		return;
+	}
+	lanes_unclaim(flight->lane, flight->count);
+	for (size_t i = 0; i < flight->count; i++) {
+		struct waiting *waiting = flight->parts[i].waiting;
+		waiting->state = MESSAGE_SENDING;
+		waiting->attempts++;
+		waiting->tries = 0;
+	}
 	forward_send(flight);
 }
 
@@ -544,12 +205,68 @@ static void claim(struct flight *flight)
 	committer_keep(flight->deliver->committer, &flight->item);
 }
 
-void forward_start(struct deliver *deliver, struct store *store, struct lane *lane, int64_t now_ms)
+/* Doubtful ones were sent together, and are looked for together. */
+static int load_doubtful(struct flight *flight, struct store *store, struct error *err)
 {
-	struct waiting *waiting = lane->head;
+	for (size_t i = 0; i < flight->count; i++) {
+		struct part *part = &flight->parts[i];
+		if (store_message_load(store, part->waiting->seq, flight->arena, &part->row, err) != 0)
+			return -1;
+	}
+	flight->row = flight->parts[0].row;
+	return 0;
+}
+
+static int load_head(struct flight *flight, struct store *store, struct error *err)
+{
+	if (store_message_load(store, flight->waiting->seq, flight->arena, &flight->row, err) != 0)
+		return -1;
+	flight->one.row = flight->row;
+	return 0;
+}
+
+/* There is nothing to call: it is too old, or the job that it was meant for could not be started. */
+static bool is_hopeless(const struct flight *flight)
+{
+	const struct waiting *waiting = flight->waiting;
+
+	/* Doubt is never given up unseen: the author would hear of a failure that was none. Its looks ask for the age. */
+	if (waiting->state == MESSAGE_IN_DOUBT)
+		return false;
+	return outcome_is_old(flight, clock_now_ms()) ||
+	       (waiting->state == MESSAGE_QUEUED && waiting->kind == MESSAGE_CONTINUE &&
+		job_id_is_provisional(flight->lane->job_id));
+}
+
+static void start_loaded(struct flight *flight, struct store *store, int64_t now_ms)
+{
+	struct deliver *deliver = flight->deliver;
 	struct error err;
 
-	if (waiting->state == MESSAGE_VETTING && deliver->vets >= VETS_MAX) {
+	if (flight->waiting->state == MESSAGE_VETTING) {
+		vet_start(flight, store, now_ms);
+		return;
+	}
+	flight->probe = deliver->circuit.state == CIRCUIT_UNREACHABLE;
+	if (flight->probe)
+		deliver->circuit.probing = true;
+	if (flight_claim_parts(flight) != 0) {
+		flight_again_soon(flight, "out of memory");
+	} else if (flight->waiting->state != MESSAGE_IN_DOUBT) {
+		claim(flight);
+	} else if (load_doubtful(flight, store, &err) != 0) {
+		flight_again_soon(flight, err.text);
+	} else {
+		look(flight);
+	}
+}
+
+void forward_start(struct deliver *deliver, struct store *store, struct lane *lane, int64_t now_ms)
+{
+	struct waiting *waiting = lanes_work(lane, now_ms);
+	struct error err;
+
+	if (waiting->state == MESSAGE_VETTING && vet_is_full(deliver)) {
 		waiting->due_ms = now_ms + VET_AGAIN_MS;
 		lanes_settle(&deliver->lanes, lane, now_ms);
 		return;
@@ -560,35 +277,21 @@ void forward_start(struct deliver *deliver, struct store *store, struct lane *la
 		lanes_settle(&deliver->lanes, lane, now_ms);
 		return;
 	}
-	/* Doubt is never given up unseen: the author would hear of a failure that was none. Its looks ask for the age. */
-	bool old = waiting->state != MESSAGE_IN_DOUBT && is_old(flight, clock_now_ms());
-	/* A claim loads the row itself, inside its transaction. */
-	if ((old || waiting->state != MESSAGE_QUEUED) &&
-	    store_message_load(store, waiting->seq, flight->arena, &flight->row, &err) != 0) {
+	waiting->claimed = waiting->state == MESSAGE_VETTING;
+	flight->expired = is_hopeless(flight);
+	/* Claims and looks load the rows themselves. */
+	if ((flight->expired || waiting->state == MESSAGE_VETTING) && load_head(flight, store, &err) != 0) {
 		if (err.code == ERR_NOT_FOUND) {
 			flight_free(flight);
-			lanes_pop(&deliver->lanes, lane, now_ms);
+			lanes_drop(&deliver->lanes, waiting);
+			lanes_settle(&deliver->lanes, lane, now_ms);
 			return;
 		}
-		try_again_soon(flight, err.text);
+		flight_again_soon(flight, err.text);
 		return;
 	}
-	if (old) {
-		flight->expired = true;
+	if (flight->expired)
 		forward_record(flight);
-		return;
-	}
-	if (waiting->state == MESSAGE_VETTING) {
-		flight->vets = true;
-		deliver->vets++;
-		vet_start(flight, now_ms);
-		return;
-	}
-	flight->probe = deliver->circuit.state == CIRCUIT_UNREACHABLE;
-	if (flight->probe)
-		deliver->circuit.probing = true;
-	if (waiting->state == MESSAGE_IN_DOUBT)
-		look(flight);
 	else
-		claim(flight);
+		start_loaded(flight, store, now_ms);
 }

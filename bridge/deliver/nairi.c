@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/json.h"
 #include "bridge/base/utf8.h"
 
@@ -25,6 +26,60 @@ int nairi_continue_request(const char *base, const char *job_id, const char *pro
 		.body = arena_strndup(arena, strbuf_str(&body), body.len),
 	};
 	if (strbuf_failed(&body) || arena_failed(arena))
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	return 0;
+}
+
+int nairi_start_request(const char *base, const char *agent, const char *prompt, bool ask, struct arena *arena,
+			struct http_call_spec *ret, struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf body = STRBUF(16 * 1024 * 1024);
+	struct json_writer w = JSON_WRITER(&body);
+
+	json_begin_object(&w, NULL);
+	json_put_str(&w, "agent_id", agent);
+	json_put_str(&w, "prompt", prompt);
+	if (ask)
+		json_put_bool(&w, "ask_mode", true);
+	json_end_object(&w);
+	*ret = (struct http_call_spec){
+		.method = "POST",
+		.url = arena_printf(arena, "%s/conversations/start", base),
+		.body = arena_strndup(arena, strbuf_str(&body), body.len),
+	};
+	if (strbuf_failed(&body) || arena_failed(arena))
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	return 0;
+}
+
+/* RFC 3986 section 2.3; a slug may hold "/". */
+static void add_escaped(struct strbuf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c) != NULL)
+			strbuf_addc(out, (char)c);
+		else
+			strbuf_addf(out, "%%%02X", c);
+	}
+}
+
+int nairi_conversations_request(const char *base, const char *agent, int64_t after_ms, int64_t offset,
+				struct arena *arena, struct http_call_spec *ret, struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf url = STRBUF(URL_MAX);
+	char after[CLOCK_TEXT_SIZE];
+
+	strbuf_addf(&url, "%s/agents/", base);
+	add_escaped(&url, agent);
+	strbuf_addf(&url, "/conversations?sort=updated_at_asc&limit=%d&offset=%lld", NAIRI_PAGE, (long long)offset);
+	if (after_ms > 0) {
+		clock_format(after_ms, after);
+		strbuf_adds(&url, "&updated_after=");
+		add_escaped(&url, after);
+	}
+	*ret = (struct http_call_spec){ .method = "GET", .url = arena_strdup(arena, strbuf_str(&url)) };
+	if (strbuf_failed(&url) || arena_failed(arena))
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	return 0;
 }
@@ -171,13 +226,38 @@ void nairi_read_continue(const struct call *call, int64_t now_ms, int64_t max_wa
 	ret->unreachable = ret->meaning == NAIRI_DOUBT;
 }
 
-static bool ends_in(const char *text, const char *tail)
+void nairi_read_start(const struct call *call, int64_t now_ms, int64_t max_wait_ms, struct nairi_verdict *ret)
 {
-	size_t len = strlen(text), tail_len = strlen(tail);
+	CLEANUP(json_delete_at) cJSON *tree = NULL;
+	const struct http_answer *answer = &call->answer;
+	struct error ignored;
 
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' ' || text[len - 1] == '\r'))
-		len--;
-	return len >= tail_len && memcmp(text + len - tail_len, tail, tail_len) == 0;
+	if (read_common(call, now_ms, max_wait_ms, ret))
+		return;
+	ret->error[0] = '\0';
+	const char *job_id = NULL;
+	if (!answer->truncated && json_read(answer->body, answer->body_len, NULL, &tree, &ignored) == 0)
+		job_id = json_str(tree, "job_id");
+	if (job_id_is_valid(job_id) && read_message_id(answer, ret->message_id)) {
+		copy_text(ret->job_id, sizeof(ret->job_id), job_id);
+		ret->meaning = NAIRI_FORWARDED;
+	} else {
+		conclude(ret, NAIRI_DOUBT, "%d without usable job_id and message_id", answer->status);
+		ret->unreachable = true;
+	}
+}
+
+/* The tag stands on a line of its own: at the end of a prompt, or of each part of one that was joined. */
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *at = text; (at = strstr(at, line)) != NULL; at += len) {
+		const char *end = at + len + strspn(at + len, " \r");
+		if ((at == text || at[-1] == '\n') && (*end == '\n' || *end == '\0'))
+			return true;
+	}
+	return false;
 }
 
 enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, int64_t now_ms, int64_t max_wait_ms,
@@ -212,7 +292,7 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 		const char *role = json_str(message, "role");
 		const char *content = json_str(message, "content");
 		const char *id = json_str(message, "id");
-		if (role == NULL || content == NULL || strcmp(role, "user") != 0 || !ends_in(content, tag))
+		if (role == NULL || content == NULL || strcmp(role, "user") != 0 || !has_line(content, tag))
 			continue;
 		if (!usable_id(id)) {
 			conclude(ret, NAIRI_LATER, "our message is there, but its id is unusable", 0);
@@ -224,6 +304,16 @@ enum nairi_sight nairi_read_messages(const struct call *call, const char *tag, i
 		return NAIRI_FOUND;
 	}
 	return NAIRI_ABSENT;
+}
+
+void nairi_read_list(const struct call *call, int64_t max_wait_ms, struct nairi_verdict *ret)
+{
+	if (read_common(call, call->started_ms + call->duration_ms, max_wait_ms, ret))
+		return;
+	ret->error[0] = '\0';
+	ret->meaning = NAIRI_FORWARDED;
+	if (call->answer.truncated)
+		conclude(ret, NAIRI_LATER, "the list is too long to read", 0);
 }
 
 bool nairi_read_probe(const struct call *call)

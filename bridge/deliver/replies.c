@@ -2,7 +2,8 @@
 /*
  * What is said back at the origin: a durable queue of its own. One call at a time per source, as forges ask for; the order
  * does not matter. A comment is committed as `sending` before it is posted; after a doubtful post its marker is looked for, so
- * that nobody reads the same thing twice. A reaction may be repeated freely.
+ * that nobody reads the same thing twice. A reaction may be repeated freely, and so may a new text for a comment that stands already. What
+ * is said is decided elsewhere (say.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define ATTEMPTS_MAX     8
 #define GIVE_UP_AFTER_MS (6 * 3600 * 1000LL) /* older words help nobody */
 #define LOOK_MAX         ((size_t)8 * 1024 * 1024)
+#define REPLY_ARENA      ((size_t)1 * 1024 * 1024)
 
 /* A reply that is not posted yet. */
 struct pending {
@@ -61,6 +63,8 @@ struct posting {
 	struct reply_order order;
 	char marker[REPLY_MARKER_SIZE];
 	bool looking;
+	bool editing;        /* the comment stands already, and gets a new text */
+	bool again;          /* the text changed while it was on its way: once more */
 	struct reply_result result;
 	struct reply_change change;
 };
@@ -201,76 +205,6 @@ int replies_recover(struct replies *replies, struct store *store, struct error *
 	return recovery.failed ? error_set(err, ERR_NO_MEMORY, "out of memory") : 0;
 }
 
-/* ---- what is to be said ---- */
-
-static const struct source *replying_source(const struct settings *settings, const struct message_row *message)
-{
-	const struct source *source = settings_source_by_name(settings, message->source);
-
-	return source != NULL && source_can_reply(source) && message->place != NULL ? source : NULL;
-}
-
-static void fill_row(struct reply_row *row, const struct message_row *message, const char *kind, int64_t now_ms,
-		     struct arena *arena)
-{
-	char id[ID_SIZE];
-
-	id_new(now_ms, id);
-	*row = (struct reply_row){
-		.id = arena_strdup(arena, id),
-		.message_seq = message->seq,
-		.source = message->source,
-		.kind = kind,
-		.place = message->place,
-		.state = REPLY_STATE_QUEUED,
-		.created_ms = now_ms,
-		.updated_ms = now_ms,
-	};
-}
-
-bool replies_for_failure(const struct settings *settings, const struct message_row *message, const char *error,
-			 const char *reason, int upstream_status, int64_t now_ms, struct arena *arena,
-			 struct reply_row *ret)
-{
-	const struct source *source = replying_source(settings, message);
-
-	if (source == NULL)
-		return false;
-	char marker[REPLY_MARKER_SIZE];
-	size_t max = source->handler->forge->max_reply;
-	CLEANUP(strbuf_release) struct strbuf text = STRBUF(max);
-	fill_row(ret, message, "comment", now_ms, arena);
-	reply_marker(ret->id, marker);
-	struct failure_text failure = {
-		.author = message->author,
-		.job_id = message->job_id,
-		.error = error,
-		.reason = reason,
-		.upstream_status = upstream_status,
-		.marker = marker,
-	};
-	reply_failure_text(&failure, max, &text);
-	ret->text = arena_strdup(arena, strbuf_str(&text));
-	return !arena_failed(arena) && !strbuf_failed(&text);
-}
-
-bool replies_for_acceptance(const struct settings *settings, const struct message_row *message, int64_t now_ms,
-			    struct arena *arena, struct reply_row *ret)
-{
-	const struct source *source = replying_source(settings, message);
-	struct http_call_spec spec;
-	struct error ignored;
-
-	if (source == NULL)
-		return false;
-	/* Not every place takes a reaction (a review has none): ask before anything is queued. */
-	struct reply_order order = { .kind = REPLY_REACTION, .place = message->place };
-	if (source->handler->forge->reply_request(source->state, &order, arena, &spec, &ignored) != 0)
-		return false;
-	fill_row(ret, message, "reaction", now_ms, arena);
-	return !arena_failed(arena);
-}
-
 /* ---- one posting ---- */
 
 static void posting_free(struct posting *posting)
@@ -284,10 +218,12 @@ static void posting_log(const struct posting *posting)
 {
 	const struct reply_change *change = &posting->change;
 	bool posted = change->to == REPLY_STATE_POSTED;
+	bool answer = strcmp(posting->row.kind, "answer") == 0;
 
 	if (!posted && change->to != REPLY_STATE_FAILED)
 		return;
-	log_event(posted ? LOG_INFO : LOG_WARN, posted ? "reply.posted" : "reply.failed", posting->row.kind,
+	log_event(posted ? LOG_INFO : LOG_WARN, !posted ? "reply.failed" : answer ? "answer.posted" : "reply.posted",
+		  posting->row.kind,
 		  LOG_STR("source", posting->row.source), LOG_STR("reason", posted ? NULL : change->error),
 		  LOG_STR("reply_id", posting->row.id), LOG_STR("remote_id", change->remote_id),
 		  LOG_INT("attempt", posting->pending->attempts),
@@ -297,8 +233,29 @@ static void posting_log(const struct posting *posting)
 static int record_apply(struct commit_item *item, struct store *store, struct error *err)
 {
 	struct posting *posting = (struct posting *)item;
+	const struct reply_change *change = &posting->change;
 
-	return store_reply_move(store, &posting->change, err);
+	posting->again = false;
+	if (store_reply_move(store, change, err) != 0)
+		return -1;
+	if (change->to != REPLY_STATE_POSTED || posting->row.text == NULL)
+		return 0;
+	/* The text may have changed since it was read for posting. */
+	CLEANUP(arena_free_at) struct arena *arena = arena_new(REPLY_ARENA);
+	struct reply_row now;
+	if (arena == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	if (store_reply_load(store, change->seq, arena, &now, err) != 0)
+		return -1;
+	bool found = posting->looking && strcmp(posting->row.kind, "status") == 0; /* who knows which text it has */
+	posting->again = found || now.revision > posting->row.revision;
+	if (!posting->again)
+		return 0;
+	struct reply_change back = {
+		.seq = change->seq, .from = REPLY_STATE_POSTED, .to = REPLY_STATE_QUEUED, .attempts = 0, .due_ms = 0,
+		.now_ms = change->now_ms,
+	};
+	return store_reply_move(store, &back, err);
 }
 
 static void record_done(struct commit_item *item, const struct error *err)
@@ -312,7 +269,12 @@ static void record_done(struct commit_item *item, const struct error *err)
 	pending->out->busy = false;
 	if (err == NULL)
 		posting_log(posting);
-	if (err != NULL || change->to == REPLY_STATE_POSTED || change->to == REPLY_STATE_FAILED) {
+	if (err == NULL && posting->again) {
+		pending->state = REPLY_STATE_QUEUED;
+		pending->attempts = pending->looks = pending->blind = 0;
+		pending->due_ms = 0;
+		enqueue(replies, pending, now);
+	} else if (err != NULL || change->to == REPLY_STATE_POSTED || change->to == REPLY_STATE_FAILED) {
 		replies->count--;
 		free(pending);
 	} else {
@@ -328,6 +290,12 @@ static void record_done(struct commit_item *item, const struct error *err)
 	}
 	publish_count(replies);
 	posting_free(posting);
+}
+
+/* A reaction, and a new text for a comment that stands: doing it twice is doing it once. */
+static bool may_repeat(const struct posting *posting)
+{
+	return posting->row.text == NULL || posting->editing;
 }
 
 /* Decides what the answer means for the row. Dispatcher's thread, on values of the posting only. */
@@ -350,14 +318,14 @@ static void decide(struct posting *posting, int64_t now_ms)
 	switch (result->verdict) {
 	case REPLY_POSTED:
 		change->to = REPLY_STATE_POSTED;
-		change->remote_id = result->remote_id;
+		change->remote_id = posting->editing ? NULL : result->remote_id;
 		return;
 	case REPLY_REFUSED:
 		change->to = REPLY_STATE_FAILED;
 		return;
 	case REPLY_UNKNOWN:
-		change->to = posting->row.text == NULL ? REPLY_STATE_QUEUED : REPLY_STATE_IN_DOUBT;
-		if (posting->looking || posting->row.text == NULL)
+		change->to = may_repeat(posting) ? REPLY_STATE_QUEUED : REPLY_STATE_IN_DOUBT;
+		if (posting->looking || may_repeat(posting))
 			change->due_ms = now_ms + (wait > 1000 ? wait : 1000);
 		break;
 	case REPLY_LATER:
@@ -399,7 +367,9 @@ static void answered(struct call *call)
 
 	FAULT_POINT("after-reply-answer");
 	posting->result = (struct reply_result){ .wait_ms = -1 };
-	if (call->result == CALL_ANSWERED && posting->looking)
+	if (call->result == CALL_ANSWERED && posting->editing)
+		forge->edit_read(source->state, &call->answer, now, posting->arena, &posting->result);
+	else if (call->result == CALL_ANSWERED && posting->looking)
 		forge->lookup_read(source->state, &posting->order, &call->answer, now, posting->arena, &posting->result);
 	else if (call->result == CALL_ANSWERED)
 		forge->reply_read(source->state, &posting->order, &call->answer, now, posting->arena, &posting->result);
@@ -422,14 +392,26 @@ static void refuse(struct posting *posting, const char *why)
 	posting_record(posting);
 }
 
-static void post(struct posting *posting)
+static int describe(struct posting *posting, struct error *err)
 {
 	const struct source *source = source_of(posting);
 	const struct forge *forge = source->handler->forge;
+	struct http_call_spec *spec = &posting->call.spec;
+
+	if (posting->editing && forge->edit_request == NULL)
+		return error_set(err, ERR_NOT_FOUND, "comments cannot be edited here");
+	if (posting->editing)
+		return forge->edit_request(source->state, &posting->order, posting->row.remote_id, posting->arena, spec, err);
+	if (posting->looking)
+		return forge->lookup_request(source->state, &posting->order, posting->arena, spec, err);
+	return forge->reply_request(source->state, &posting->order, posting->arena, spec, err);
+}
+
+static void post(struct posting *posting)
+{
+	const struct source *source = source_of(posting);
 	struct error err;
-	int failed = posting->looking
-			     ? forge->lookup_request(source->state, &posting->order, posting->arena, &posting->call.spec, &err)
-			     : forge->reply_request(source->state, &posting->order, posting->arena, &posting->call.spec, &err);
+	int failed = describe(posting, &err);
 
 	if (failed != 0) {
 		refuse(posting, err.text);
@@ -521,9 +503,10 @@ static void start(struct replies *replies, struct pending *pending, struct store
 		return;
 	}
 	posting->looking = pending->state == REPLY_STATE_IN_DOUBT;
+	posting->editing = !posting->looking && posting->row.remote_id != NULL && posting->row.text != NULL;
 	if (posting->looking) {
 		post(posting);
-	} else if (posting->order.kind == REPLY_REACTION) {
+	} else if (may_repeat(posting)) {
 		pending->attempts++;
 		post(posting);
 	} else {

@@ -4,16 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/base/invisible.h"
 #include "bridge/base/utf8.h"
+#include "bridge/deliver/safe_words.h"
 
 #define MARKER_START "<!-- nairi-bridge:reply:"
 #define MARKER_END " -->"
 #define MARKER_ID_MAX 48
-#define NAME_MAX_BYTES 100
 
 static const char id_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
-static const char more[] = "…";
 
 _Static_assert(sizeof(MARKER_START MARKER_END) + MARKER_ID_MAX <= REPLY_MARKER_SIZE, "a whole marker always fits");
 
@@ -33,100 +31,6 @@ bool reply_has_marker(const char *text)
 			return true;
 	}
 	return false;
-}
-
-/* Words from outside, in code that they cannot leave. */
-
-static size_t longest_run(const char *text, size_t len)
-{
-	size_t longest = 0, run = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		run = text[i] == '`' ? run + 1 : 0;
-		longest = run > longest ? run : longest;
-	}
-	return longest;
-}
-
-static void add_ticks(struct strbuf *out, size_t n)
-{
-	while (n-- > 0)
-		strbuf_addc(out, '`');
-}
-
-/*
- * Code pings nobody and refers to nothing at the forges, but not every chat agrees: a zero-width space parts the mark
- * from its name. GitLab takes a "/" at the start of a line for a command.
- */
-static void neutralise(const struct strbuf *words, struct strbuf *out)
-{
-	for (size_t i = 0; i < words->len; i++) {
-		char c = words->ptr[i];
-		if (c == '/' && i > 0 && words->ptr[i - 1] == '\n')
-			strbuf_addc(out, ' ');
-		strbuf_addc(out, c);
-		if ((c == '@' || c == '#') && i + 1 < words->len && strchr(" \t\n", words->ptr[i + 1]) == NULL)
-			strbuf_adds(out, "\u200B");
-	}
-}
-
-/* Visible, redacted, harmless, without blanks around it. */
-static void prepare_words(const char *words, struct strbuf *out)
-{
-	CLEANUP(strbuf_release) struct strbuf visible = STRBUF(SIZE_MAX - 1);
-	CLEANUP(strbuf_release) struct strbuf safe = STRBUF(SIZE_MAX - 1);
-
-	words += strspn(words, " \t\r\n");
-	(void)invisible_strip(words, strlen(words), &visible);
-	while (visible.len > 0 && strchr(" \t\n", visible.ptr[visible.len - 1]) != NULL)
-		strbuf_truncate(&visible, visible.len - 1);
-	text_redact(strbuf_str(&visible), visible.len, &safe);
-	if (!strbuf_failed(&visible) && !strbuf_failed(&safe))
-		neutralise(&safe, out);
-}
-
-/* How much of the words fits into room together with two rows of back-ticks and `frame` more bytes. */
-static size_t words_fit(const struct strbuf *words, size_t room, size_t frame, size_t least_ticks)
-{
-	size_t ticks = longest_run(words->ptr, words->len) + 1;
-
-	ticks = ticks < least_ticks ? least_ticks : ticks;
-	if (words->len + 2 * ticks + frame <= room)
-		return words->len;
-	/* Longer rows than anybody writes: of a third, rows of any length fit. */
-	size_t other = ticks <= 16 ? 2 * ticks + frame : room - room / 3 + frame;
-	return other + sizeof(more) < room ? utf8_cut(words->ptr, words->len, room - other - (sizeof(more) - 1)) : 0;
-}
-
-static void add_span(struct strbuf *out, const struct strbuf *words, size_t room)
-{
-	size_t keep = words_fit(words, room, 2, 1), ticks = longest_run(words->ptr, keep) + 1;
-
-	if (keep == 0)
-		return;
-	bool pad = words->ptr[0] == '`' || words->ptr[keep - 1] == '`';
-	add_ticks(out, ticks);
-	strbuf_adds(out, pad ? " " : "");
-	strbuf_add(out, words->ptr, keep);
-	strbuf_adds(out, keep < words->len ? more : "");
-	strbuf_adds(out, pad ? " " : "");
-	add_ticks(out, ticks);
-}
-
-static void add_fence(struct strbuf *out, const struct strbuf *words, size_t room)
-{
-	size_t keep = words_fit(words, room, sizeof("\n\n\n\n\n"), 3), ticks = longest_run(words->ptr, keep) + 1;
-
-	if (keep == 0)
-		return;
-	ticks = ticks < 3 ? 3 : ticks;
-	strbuf_adds(out, "\n\n");
-	add_ticks(out, ticks);
-	strbuf_addc(out, '\n');
-	strbuf_add(out, words->ptr, keep);
-	strbuf_adds(out, keep < words->len ? more : "");
-	strbuf_addc(out, '\n');
-	add_ticks(out, ticks);
 }
 
 /* What it means. */
@@ -168,17 +72,10 @@ static const struct advice *advice_for(const struct failure_text *failure)
 	return &refused;
 }
 
-static bool is_made_of(const char *text, const char *chars, size_t max)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len <= max && strspn(text, chars) == len;
-}
-
 static void add_advice(struct strbuf *out, const struct failure_text *failure)
 {
 	const struct advice *advice = advice_for(failure);
-	bool named = failure->job_id != NULL && is_made_of(failure->job_id, id_chars, NAME_MAX_BYTES);
+	bool named = safe_words_is_id(failure->job_id);
 
 	strbuf_adds(out, "\n\n");
 	if (named && advice->job)
@@ -188,16 +85,6 @@ static void add_advice(struct strbuf *out, const struct failure_text *failure)
 	strbuf_addf(out, "%s\n\nWhat to do: %s", advice->means, advice->next);
 	if (named && !advice->job)
 		strbuf_addf(out, " (Job `%s`)", failure->job_id);
-}
-
-/* The name without "@": the author reads this anyway and wants no second notice. */
-static void add_address(struct strbuf *out, const char *author)
-{
-	static const char chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.[]_-";
-
-	/* Not one that would begin a list or a line of markup. */
-	if (author != NULL && is_made_of(author, chars, NAME_MAX_BYTES) && strchr(".[]_-", author[0]) == NULL)
-		strbuf_addf(out, "%s: ", author);
 }
 
 static void add_status(struct strbuf *out, const struct failure_text *failure)
@@ -212,7 +99,7 @@ static void add_first_line(struct strbuf *out, const struct failure_text *failur
 	bool fence = memchr(strbuf_str(words), '\n', words->len) != NULL;
 	size_t start = out->len;
 
-	add_address(out, failure->author);
+	safe_words_address(out, failure->author);
 	strbuf_adds(out, "**This comment did not reach the agent.**");
 	if (words->len == 0) {
 		if (failure->error != NULL) {
@@ -230,9 +117,9 @@ static void add_first_line(struct strbuf *out, const struct failure_text *failur
 	/* What is behind the words needs at most 16 bytes. */
 	size_t used = out->len - start + 16, left = used < room ? room - used : 0;
 	if (fence) {
-		add_fence(out, words, left);
+		safe_words_fence(out, words, left);
 	} else {
-		add_span(out, words, left);
+		safe_words_span(out, words, left);
 		add_status(out, failure);
 	}
 }
@@ -248,7 +135,7 @@ void reply_failure_text(const struct failure_text *failure, size_t max, struct s
 	if (marker > max)
 		return;
 	if (said != NULL)
-		prepare_words(said, &words);
+		safe_words_prepare(said, &words);
 	add_advice(&tail, failure);
 	strbuf_adds(&tail, "\n\n");
 	size_t fixed = tail.len + marker;

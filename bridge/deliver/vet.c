@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * May this author speak? Asked at the forge after the ack, remembered for a minute, closed on doubt
- * (webhook-sources 14.2): what cannot be found out is a no, with its reason.
+ * What is found out after the ack. First: may this author speak? Asked at the forge, remembered for a minute, closed on doubt
+ * (webhook-sources 14.2): what cannot be found out is a no, with its reason. Then, if need be, Git is asked (scout.c). At the end the
+ * message is queued, or ignored; or it was a command, which is carried out here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +10,17 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/map.h"
 #include "bridge/deliver/backoff.h"
+#include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
+#include "bridge/deliver/scout.h"
 
 #define REMEMBER_MS  60000
 #define REMEMBER_MAX 4096
+#define BRANCH_TRIES 3
+#define BRANCH_ANSWER_MAX ((size_t)1024 * 1024) /* a pull request may be long */
+#define VETS_MAX     32  /* questions to the forge at once */
+#define SCOUTS_MAX   256 /* messages that Git is asked about at once: it may hang for all of them */
+#define FULL_MS      500
 #define TRIES_MAX    6 /* a quarter of a minute, with the waits between them */
 
 struct verdict {
@@ -81,6 +89,62 @@ static void remember(struct vetting *vetting, const char *url, enum permission p
 		free(made);
 }
 
+static void say_verdict(struct flight *flight, const struct call *call)
+{
+	(void)snprintf(flight->verdict.reason, sizeof(flight->verdict.reason), "%s",
+		       flight->permission == PERMISSION_GRANTED	 ? "may write"
+		       : flight->permission == PERMISSION_DENIED ? "may not write"
+		       : call->result != CALL_ANSWERED		 ? call->reason
+								 : "no usable answer");
+}
+
+static void branch_answered(struct call *call)
+{
+	struct flight *flight = call->user;
+	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
+
+	if (call->result == CALL_ANSWERED && source != NULL)
+		flight->branch = source->handler->forge->head_read(source->state, &call->answer, flight->arena);
+	(void)snprintf(flight->verdict.reason, sizeof(flight->verdict.reason), "%s",
+		       flight->branch != NULL		? "the branch is known"
+		       : call->result != CALL_ANSWERED	? call->reason
+							: "no branch in the answer");
+	flight->verdict.status = call->result == CALL_ANSWERED ? call->answer.status : 0;
+	forward_record(flight);
+}
+
+/* A job that carries on does better with the name of the branch, and does without it, too. */
+static bool ask_branch(struct flight *flight)
+{
+	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
+	const char *colon = flight->row.thread != NULL ? strchr(flight->row.thread, ':') : NULL;
+	struct error ignored;
+
+	if (source == NULL || !source_can_ask(source) || colon == NULL || source->handler->forge->head_request == NULL ||
+	    source->handler->forge->head_request(source->state, colon + 1, flight->arena, &flight->call.spec, &ignored) != 0)
+		return false;
+	flight->attempt_call = "branch";
+	flight->call.token = source->config->api.token;
+	flight->call.timeout_ms = flight->settings->config->nairi.timeout_ms;
+	flight->call.answer_max = BRANCH_ANSWER_MAX;
+	flight->call.done = branch_answered;
+	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
+	return true;
+}
+
+/* Goes on to what Git has to say, or records what is known. */
+static void permitted(struct flight *flight)
+{
+	if (flight->permission == PERMISSION_GRANTED && flight->scouting != NULL) {
+		vet_uncount(flight); /* who waits for Git keeps nobody from asking the forge */
+		scout_ask(flight);
+	} else if (flight->permission == PERMISSION_GRANTED && flight->errand.find_branch && ask_branch(flight)) {
+		return;
+	} else {
+		forward_record(flight);
+	}
+}
+
 static void answered(struct call *call)
 {
 	struct flight *flight = call->user;
@@ -90,15 +154,12 @@ static void answered(struct call *call)
 	flight->permission = PERMISSION_UNKNOWN;
 	if (call->result == CALL_ANSWERED && source != NULL)
 		flight->permission = source->handler->forge->permission_read(source->state, &call->answer);
-	(void)snprintf(flight->verdict.reason, sizeof(flight->verdict.reason), "%s",
-		       flight->permission == PERMISSION_GRANTED	 ? "may write"
-		       : flight->permission == PERMISSION_DENIED ? "may not write"
-		       : call->result != CALL_ANSWERED		 ? call->reason
-								 : "no usable answer");
-	forward_record(flight);
+	say_verdict(flight, call);
+	flight->asked_forge = true;
+	permitted(flight);
 }
 
-void vet_start(struct flight *flight, int64_t now_ms)
+static void ask_permission(struct flight *flight, int64_t now_ms)
 {
 	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
 	struct error err = { 0 };
@@ -111,10 +172,11 @@ void vet_start(struct flight *flight, int64_t now_ms)
 		forward_record(flight);
 		return;
 	}
-	const struct verdict *known = map_get(flight->deliver->vetting->known, flight->call.spec.url);
+	flight->question = flight->call.spec.url;
+	const struct verdict *known = map_get(flight->deliver->vetting->known, flight->question);
 	if (known != NULL && known->until_ms > now_ms) {
 		flight->permission = known->permission;
-		forward_record(flight);
+		permitted(flight);
 		return;
 	}
 	flight->attempt_call = "permission";
@@ -125,16 +187,89 @@ void vet_start(struct flight *flight, int64_t now_ms)
 	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
 }
 
+bool vet_is_full(struct deliver *deliver)
+{
+	return atomic_load(&deliver->vets) >= VETS_MAX && deliver->scouts >= SCOUTS_MAX;
+}
+
+void vet_uncount(struct flight *flight)
+{
+	if (flight->vets)
+		atomic_fetch_sub(&flight->deliver->vets, 1);
+	flight->vets = false;
+}
+
+/* False: there are enough of its kind. A forge that is slow and a Git that hangs hold up their own kind only. */
+static bool count(struct flight *flight)
+{
+	struct deliver *deliver = flight->deliver;
+	bool scouts = flight->errand.lookup != NULL || flight->errand.find_link;
+
+	bool asks = flight->errand.permission || flight->errand.find_branch;
+
+	if ((asks && atomic_load(&deliver->vets) >= VETS_MAX) ||
+	    (scouts && deliver->scouts >= SCOUTS_MAX))
+		return false;
+	flight->vets = asks;
+	flight->scouts = scouts;
+	if (flight->vets)
+		atomic_fetch_add(&deliver->vets, 1);
+	deliver->scouts += scouts ? 1 : 0;
+	return true;
+}
+
+void vet_start(struct flight *flight, struct store *store, int64_t now_ms)
+{
+	struct error err;
+
+	errand_read(flight->row.lookup, flight->arena, &flight->errand);
+	if (!count(flight)) {
+		flight->waiting->due_ms = now_ms + FULL_MS;
+		flight_let_go(flight);
+		return;
+	}
+	if (scout_prepare(flight, store, &err) != 0) {
+		flight_again_soon(flight, err.text);
+		return;
+	}
+	flight->permission = PERMISSION_GRANTED;
+	if (flight->errand.permission)
+		ask_permission(flight, now_ms);
+	else
+		permitted(flight);
+}
+
+/* One of a burst waits for the others of it, vetted or not. */
+static int64_t burst_end(const struct flight *flight, int64_t now_ms)
+{
+	const struct message_row *row = &flight->row;
+	const struct source *source = settings_source_by_name(flight->settings, row->source);
+
+	if (source == NULL || row->spot == NULL || (row->pace & MESSAGE_PATIENT) == 0)
+		return 0;
+	int64_t end = row->created_ms + source->config->batch_ms;
+	return end > now_ms ? end : 0;
+}
+
 void vet_decide(struct flight *flight, int64_t now_ms)
 {
 	struct message_change *change = &flight->change;
 	struct waiting *waiting = flight->waiting;
 
-	if (flight->attempt_call != NULL && flight->permission != PERMISSION_UNKNOWN)
-		remember(flight->deliver->vetting, flight->call.spec.url, flight->permission, clock_mono_ms());
+	if (flight->asked_forge && flight->permission != PERMISSION_UNKNOWN)
+		remember(flight->deliver->vetting, flight->question, flight->permission, clock_mono_ms());
 	if (flight->call.cancelled) {
 		change->to = MESSAGE_VETTING; /* we are shutting down: nobody was asked */
 		change->due_ms = 0;
+	} else if (flight->permission == PERMISSION_GRANTED && flight->scouting != NULL) {
+		scout_decide(flight, now_ms);
+	} else if (flight->permission == PERMISSION_GRANTED && flight->errand.may_start) {
+		change->to = MESSAGE_IGNORED;
+		flight->no_job = true;
+	} else if (flight->errand.find_branch && flight->attempt_call != NULL && flight->branch == NULL &&
+		   waiting->tries + 1 < BRANCH_TRIES) {
+		change->to = MESSAGE_VETTING;
+		change->due_ms = now_ms + backoff_ceiling_ms(waiting->tries + 1, 500, 30000);
 	} else if (flight->permission == PERMISSION_GRANTED) {
 		change->to = MESSAGE_QUEUED;
 		change->due_ms = 0;
@@ -148,4 +283,222 @@ void vet_decide(struct flight *flight, int64_t now_ms)
 		change->to = MESSAGE_VETTING;
 		change->due_ms = now_ms + backoff_ceiling_ms(waiting->tries + 1, 500, 30000);
 	}
+	if (change->to == MESSAGE_QUEUED && flight->errand.command != NULL) {
+		change->to = MESSAGE_IGNORED;
+		outcome_reason(flight, "a command to the bridge: %s", command_name(flight->errand.command->kind));
+		flight->commanded = true;
+	}
+	if (change->to == MESSAGE_QUEUED)
+		change->due_ms = burst_end(flight, now_ms);
+}
+
+/* ---- recording it ---- */
+
+static int renew(struct flight *flight, struct store *store, struct error *err)
+{
+	command_effects_drop(flight->deliver, flight->effects);
+	say_free(flight->say);
+	flight->effects = command_effects_new();
+	flight->say = say_new(flight->settings, store, flight->change.now_ms);
+	return flight->effects == NULL || flight->say == NULL ? error_set(err, ERR_NO_MEMORY, "out of memory") : 0;
+}
+
+static int learn_branch(struct flight *flight, struct store *store, struct error *err)
+{
+	struct message_finding finding = {
+		.seq = flight->change.seq, .now_ms = flight->change.now_ms,
+		.prompt = branch_into(flight->row.prompt, flight->branch, flight->scratch),
+	};
+
+	return finding.prompt != NULL ? store_message_learn(store, &finding, err) : 0;
+}
+
+static int apply_command(struct flight *flight, struct store *store, struct error *err)
+{
+	if (!flight->commanded)
+		return 0;
+	if (renew(flight, store, err) != 0)
+		return -1;
+	return command_run(flight->deliver, flight->say, &flight->row, flight->errand.command, flight->errand.hint,
+			   flight->effects, err);
+}
+
+/* There is no job: one is started with the same words. */
+static int start_instead(struct flight *flight, struct store *store, struct error *err)
+{
+	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
+
+	command_effects_drop(flight->deliver, flight->effects);
+	flight->effects = command_effects_new();
+	const char *prompt = prompt_untag(flight->scratch, &flight->row);
+	if (flight->effects == NULL || prompt == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	if (source == NULL || source->config->start.agent == NULL)
+		return 0;
+	return command_start(flight->deliver, store, &flight->row, &source->config->start, prompt, false,
+			     flight->change.now_ms, flight->effects, err);
+}
+
+/* The words may have been edited since it was asked about: what is made of them is made of the last ones. */
+static int reload_words(struct flight *flight, struct store *store, struct error *err)
+{
+	struct message_row now;
+
+	arena_free(flight->scratch);
+	flight->row.prompt = NULL;
+	flight->scratch = arena_new(FLIGHT_ARENA);
+	if (flight->scratch == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	if (store_message_load(store, flight->change.seq, flight->scratch, &now, err) != 0)
+		return -1;
+	flight->row.prompt = now.prompt;
+	return 0;
+}
+
+void vet_forget_job(struct flight *flight)
+{
+	if (flight->announced)
+		deliver_retract(flight->deliver, flight->learned_job);
+	flight->announced = false;
+	flight->learned_job[0] = '\0';
+}
+
+/*
+ * No job was known when it came. By now there may be one: it was linked meanwhile, or the comment before this one
+ * started it. Else one is started, or it is nobody's.
+ */
+static int settle_unlinked(struct flight *flight, struct store *store, struct error *err)
+{
+	struct message_change *change = &flight->change;
+	bool linked = false;
+	enum link_origin origin;
+	struct message_finding finding = { .seq = change->seq, .job_id = flight->learned_job, .now_ms = change->now_ms };
+
+	if (!flight->no_job)
+		return 0;
+	if (store_link_find(store, flight->row.thread, &linked, flight->learned_job, &origin, err) != 0)
+		return -1;
+	flight->restarted = !linked && flight->errand.may_start;
+	change->to = linked ? MESSAGE_QUEUED : MESSAGE_IGNORED;
+	change->reason = linked		     ? NULL
+			 : flight->restarted ? "a job was started for this thread"
+					     : "not linked: no job is linked to this thread";
+	if (linked) {
+		change->due_ms = 0;
+		return store_message_learn(store, &finding, err);
+	}
+	flight->learned_job[0] = '\0';
+	if (!flight->restarted)
+		return 0;
+	flight->row.prompt = scout_prompt(flight, flight->row.prompt);
+	return 0;
+}
+
+int vet_apply(struct flight *flight, struct store *store, struct error *err)
+{
+	struct message_change *change = &flight->change;
+
+	vet_forget_job(flight); /* when this is the second try */
+	if (reload_words(flight, store, err) != 0 || settle_unlinked(flight, store, err) != 0 ||
+	    (flight->scouting != NULL && scout_apply(flight, store, err) != 0))
+		return -1;
+	if (change->to == MESSAGE_QUEUED && flight->learned_job[0] != '\0') {
+		deliver_announce(flight->deliver, flight->learned_job);
+		flight->announced = true;
+	}
+	if (flight->restarted && start_instead(flight, store, err) != 0)
+		return -1;
+	if (flight->branch != NULL && learn_branch(flight, store, err) != 0)
+		return -1;
+	if (apply_command(flight, store, err) != 0 || store_message_move(store, change, err) != 0)
+		return -1;
+	/* A start that came too late: its job will never have a name. */
+	if (change->to == MESSAGE_IGNORED && flight->row.kind == MESSAGE_START &&
+	    store_job_forget(store, flight->row.job_id, err) != 0)
+		return -1;
+	/* The words of somebody who may not speak are not kept. */
+	if (change->to == MESSAGE_IGNORED && !flight->restarted &&
+	    store_message_set_prompt(store, change->seq, "", change->now_ms, err) != 0)
+		return -1;
+	if (flight->attempt_call == NULL)
+		return 0;
+	struct attempt_row attempt = {
+		.message_seq = change->seq,
+		.number = flight->waiting->attempts,
+		.call = flight->attempt_call,
+		.started_ms = flight->call.started_ms,
+		.duration_ms = flight->call.duration_ms,
+		.upstream_status = flight->verdict.status,
+		.outcome = flight->verdict.reason,
+	};
+	return store_attempt_put(store, &attempt, err);
+}
+
+static void log_ignored(const struct flight *flight)
+{
+	log_event(LOG_INFO, "delivery.ignored", NULL, LOG_STR("source", flight->row.source),
+		  LOG_STR("delivery_id", flight->row.delivery_id), LOG_STR("thread", flight->row.thread),
+		  LOG_STR("reason", flight->change.reason));
+}
+
+/* Its job is known now, and its place in the queue is that of the job. */
+static void change_lane(struct flight *flight)
+{
+	struct deliver *deliver = flight->deliver;
+	struct waiting moved = *flight->waiting;
+	struct lane *lane = flight->lane;
+	char job_id[JOB_ID_MAX + 2];
+
+	(void)snprintf(job_id, sizeof(job_id), "%s", flight->learned_job);
+	flight->announced = false; /* it is taken back when it stands there */
+	moved.state = MESSAGE_QUEUED;
+	moved.due_ms = 0;
+	moved.tries = 0;
+	moved.looks = 0;
+	moved.claimed = false;
+	struct waiting *gone = flight->waiting;
+	flight_free(flight);
+	lanes_drop(&deliver->lanes, gone);
+	lanes_settle(&deliver->lanes, lane, clock_mono_ms());
+	if (lanes_add(&deliver->lanes, job_id, &moved, clock_mono_ms()) == NULL)
+		log_event(LOG_ERROR, "message.retry", "out of memory; it waits for the next start", LOG_STR("job_id", job_id));
+	lanes_retract(&deliver->lanes, job_id);
+}
+
+void vet_settle(struct flight *flight)
+{
+	struct deliver *deliver = flight->deliver;
+	struct lane *lane = flight->lane;
+	const struct message_change *change = &flight->change;
+
+	if (flight->effects != NULL)
+		command_effects_apply(deliver, flight->effects);
+	if (change->to == MESSAGE_IGNORED) {
+		log_ignored(flight);
+		struct outcome outcome = {
+			.message_id = flight->waiting->id, .delivery_id = flight->row.delivery_id,
+			.job_id = flight->row.job_id, .state = MESSAGE_IGNORED, .error = change->reason, .reason = change->reason,
+		};
+		deliver->options.on_final(deliver->options.ctx, &outcome);
+		struct waiting *gone = flight->waiting;
+		flight_free(flight);
+		lanes_drop(&deliver->lanes, gone);
+		lanes_settle(&deliver->lanes, lane, clock_mono_ms());
+		return;
+	}
+	if (flight->learned_job[0] != '\0') {
+		change_lane(flight);
+		return;
+	}
+	struct waiting *waiting = flight->waiting;
+	bool same = change->to == MESSAGE_VETTING;
+	waiting->tries = same && !flight->answered ? waiting->tries + 1 : 0;
+	waiting->looks = same ? waiting->looks + flight->quiet : 0;
+	waiting->state = change->to;
+	waiting->due_ms = change->due_ms > change->now_ms ? clock_mono_ms() + (change->due_ms - change->now_ms) : 0;
+	waiting->claimed = false;
+	if (!same)
+		lanes_vetted(waiting, clock_mono_ms());
+	flight_free(flight);
+	lanes_settle(&deliver->lanes, lane, clock_mono_ms());
 }

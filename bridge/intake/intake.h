@@ -44,6 +44,13 @@ int64_t intake_tick(struct intake *intake, int64_t now_mono_ms);
 void intake_continue(struct intake *intake, struct exchange *x, const char *job_id, const char *thread,
 		     const char *prompt, int64_t wait_ms);
 
+/*
+ * A job by hand (POST /api/v1/start): started like one from a comment, answered with its ids. thread: a full key that is linked to it,
+ * and where its answers go if the source says so; NULL: none.
+ */
+void intake_start(struct intake *intake, struct exchange *x, const struct start_config *start, const char *thread,
+		  const char *prompt, int64_t wait_ms);
+
 struct intake_stats {
 	uint64_t queued, ignored, duplicates, rejected, refused;
 };

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "bridge/deliver/command.h"
 #include "bridge/intake/intake.h"
 #include "bridge/intake/policy.h"
 
@@ -24,12 +25,23 @@ struct candidate {
 	const char *decided_reason;
 	const char *prompt;      /* composed; NULL when ignored, or a deletion */
 	char message_id[ID_SIZE];
-	const char *thread;      /* full key; NULL with a job id */
+	const char *thread;      /* full key; NULL with a job id, or when Git has to find it */
+	const char *source;      /* of the message, when it is not the delivery's: by hand, for a thread. NULL */
+	struct command parsed;   /* what the text says to the bridge itself */
+	bool triggered;          /* the agent is addressed as `trigger` wants it */
+	bool mentioned;          /* … by name: by a mention or a command */
+	bool by_hand;            /* a start by hand: start, job_id and thread are set */
 
 	/* What accept makes of it, anew at each try: */
 	enum policy_verdict verdict;
 	const char *reason;      /* with POLICY_IGNORE */
 	bool queued, reserved, announced, withdrawn;
+	bool settled;            /* kept as ignored, with an answer */
+	bool commands, starts, finds_link, may_start;
+	struct command command;
+	struct start_config start; /* with starts */
+	struct command_effects *effects;
+	struct say *say;
 	struct message_row row;
 	char job_id[JOB_ID_MAX + 2];
 };
@@ -60,6 +72,19 @@ struct accept *accept_new(struct intake *intake, struct settings *settings, stru
 void accept_free(struct accept *accept);
 /* Suspends the exchange, if there is one, and hands everything to the committer; refuses when its queue is full. Takes accept. */
 void accept_submit(struct accept *accept);
+
+/* Dedupe keys, inside the transaction; a NULL key is never found, and not kept. */
+const char *accept_seen_key(struct arena *arena, char kind, const char *text);
+int accept_find_seen(struct accept *accept, struct store *store, const char *key, bool *ret_found, struct error *err);
+int accept_put_seen(struct accept *accept, struct store *store, const char *key, struct error *err);
+
+/* candidate.c: one event inside the transaction; *ret_kept: a message row hangs on the delivery. */
+int candidate_accept(struct accept *accept, struct candidate *candidate, struct store *store, bool *ret_kept,
+		     struct error *err) MUST_CHECK;
+/* As before the first try; what was told to the delivering half is taken back. */
+void candidate_reset(struct accept *accept, struct candidate *candidate);
+/* After the commit. */
+void candidate_hand_over(struct accept *accept, struct candidate *candidate);
 
 /* waiters.c: committer's thread */
 struct waiters *waiters_new(void);

@@ -7,8 +7,10 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json.h"
 #include "bridge/base/log.h"
+#include "bridge/intake/command_parse.h"
 #include "bridge/intake/intake_private.h"
 #include "bridge/intake/prompt.h"
+#include "bridge/intake/trigger.h"
 
 #define WAIT_MAX_S 60
 
@@ -149,17 +151,18 @@ static void reject(struct intake *intake, struct exchange *x, const struct sourc
 	exchange_refuse(x, err);
 }
 
-/* RFC 7240 section 4.3: Prefer: wait=N, N in seconds. 0: not asked for. */
+/* RFC 7240 section 4.3: Prefer: wait=N, N in seconds. -1: not asked for. */
 static int64_t preferred_wait_ms(const struct http_request *request)
 {
 	const char *prefer = http_header_get(request->headers, request->header_count, "Prefer");
 	const char *at = prefer != NULL ? strcasestr(prefer, "wait=") : NULL;
 
 	if (at == NULL || (at != prefer && at[-1] != ' ' && at[-1] != ',' && at[-1] != ';'))
-		return 0;
-	long seconds = strtol(at + 5, NULL, 10);
-	if (seconds < 1)
-		return 0;
+		return -1;
+	char *end = NULL;
+	long seconds = strtol(at + 5, &end, 10);
+	if (end == at + 5 || seconds < 0)
+		return -1;
 	return (seconds < WAIT_MAX_S ? seconds : WAIT_MAX_S) * 1000;
 }
 
@@ -167,7 +170,7 @@ static void set_wait(struct accept *accept, const struct source *source, const s
 {
 	int64_t preferred = preferred_wait_ms(request);
 
-	if (preferred > 0) {
+	if (preferred >= 0) {
 		accept->wait_ms = preferred;
 		accept->preference = "wait";
 	} else if (source->config->respond == RESPOND_OUTCOME) {
@@ -197,6 +200,36 @@ static bool acts_for_another(const struct event *event)
 	       strcasecmp(event->actor.login, event->author.login) != 0;
 }
 
+/* By name: what a mere `trigger: any` is not. "@nairi" goes with the command "/nairi". */
+static bool is_mentioned(const struct source_config *source, const struct candidate *candidate, const char *text)
+{
+	struct trigger_config mention = { .kind = TRIGGER_MENTION };
+	char word[80];
+
+	if (source->trigger.kind != TRIGGER_ANY)
+		return candidate->triggered;
+	if (candidate->parsed.kind == COMMAND_PROMPT)
+		return true;
+	if (source->command == NULL)
+		return false;
+	(void)snprintf(word, sizeof(word), "@%s", source->command + 1);
+	mention.word = word;
+	return trigger_matches(&mention, text);
+}
+
+/* What the text wants of the bridge, and whether it addresses the agent. */
+static void read_address(const struct source_config *source, struct candidate *candidate)
+{
+	const struct event *event = candidate->event;
+
+	if (!source->type->conversational || event->kind != EVENT_MESSAGE || event->machine)
+		return;
+	if (source->command != NULL && candidate->thread != NULL)
+		command_parse(source->command, event->text, &candidate->parsed);
+	candidate->triggered = trigger_matches(&source->trigger, event->text);
+	candidate->mentioned = is_mentioned(source, candidate, event->text);
+}
+
 static int prepare(struct intake *intake, struct accept *accept, const struct source *source,
 		   struct candidate *candidate, const struct event *event, struct error *err)
 {
@@ -210,8 +243,9 @@ static int prepare(struct intake *intake, struct accept *accept, const struct so
 		if (candidate->thread == NULL)
 			return error_set(err, ERR_NO_MEMORY, "out of memory");
 	}
+	read_address(source->config, candidate);
 	candidate->decided = policy_decide(source->config, event, known ? own_id : NULL, source_can_ask(source),
-					   &candidate->decided_reason);
+					   candidate->parsed.kind != COMMAND_NONE, &candidate->decided_reason);
 	if (candidate->decided == POLICY_ASK && acts_for_another(event)) {
 		candidate->decided = POLICY_IGNORE;
 		candidate->decided_reason = "untrusted: somebody acts on another's words";
@@ -323,48 +357,4 @@ void intake_request(void *ctx, struct exchange *x, const struct http_request *re
 		return;
 	}
 	receive(intake, settings, source, x, request);
-}
-
-/* ---- by hand ---- */
-
-void intake_continue(struct intake *intake, struct exchange *x, const char *job_id, const char *thread,
-		     const char *prompt, int64_t wait_ms)
-{
-	CLEANUP(settings_drop_at) struct settings *settings = settings_get(intake->options.settings);
-	struct accept *accept = accept_new(intake, settings, x, clock_now_ms());
-	char tag[MESSAGE_TAG_SIZE];
-	struct error err;
-
-	if (accept == NULL) {
-		(void)error_set(&err, ERR_NO_MEMORY, "out of memory");
-		exchange_refuse(x, &err);
-		return;
-	}
-	struct candidate *candidate = arena_alloc(accept->arena, sizeof(*candidate));
-	struct event *event = arena_alloc(accept->arena, sizeof(*event));
-	if (candidate != NULL && event != NULL) {
-		event->kind = EVENT_MESSAGE;
-		event->name = "admin.continue";
-		event->job_id = arena_strdup(accept->arena, job_id);
-		event->text = "";
-		candidate->event = event;
-		candidate->decided = POLICY_FORWARD;
-		candidate->thread = arena_strdup(accept->arena, thread);
-		id_new(accept->row.received_ms, candidate->message_id);
-		message_tag(candidate->message_id, tag);
-		candidate->prompt = arena_printf(accept->arena, "%s\n\n%s", prompt, tag);
-	}
-	if (arena_failed(accept->arena)) {
-		(void)error_set(&err, ERR_NO_MEMORY, "out of memory");
-		exchange_refuse(x, &err);
-		accept_free(accept);
-		return;
-	}
-	accept->candidates = candidate;
-	accept->count = 1;
-	accept->row.source = "admin";
-	accept->row.event = event->name;
-	accept->row.thread = candidate->thread;
-	accept->wait_ms = wait_ms;
-	accept_submit(accept);
 }

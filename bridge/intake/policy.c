@@ -104,12 +104,14 @@ static bool has_other_actor(const struct event *event)
 }
 
 enum policy_verdict policy_decide(const struct source_config *source, const struct event *event,
-				  const char *own_user_id, bool can_ask, const char **ret_reason)
+				  const char *own_user_id, bool can_ask, bool addressed, const char **ret_reason)
 {
 	if (!source->type->conversational || event->kind == EVENT_DELETE)
 		return POLICY_FORWARD;
 	if (is_own(event, own_user_id))
-		return ignore(ret_reason, "own comment");
+		return ignore(ret_reason, event->machine ? "caused by ourselves" : "own comment");
+	if (event->machine)
+		return POLICY_FORWARD;
 
 	const struct person *author = &event->author, *actor = &event->actor;
 	bool other = has_other_actor(event);
@@ -127,7 +129,7 @@ enum policy_verdict policy_decide(const struct source_config *source, const stru
 		return ignore(ret_reason, event->kind == EVENT_EDIT ?
 						  "edited by somebody who is not trusted" :
 						  "caused by somebody who is not trusted");
-	if (!trigger_matches(&source->trigger, event->text))
+	if (!addressed && !trigger_matches(&source->trigger, event->text))
 		return ignore(ret_reason, "no trigger");
 	return author_trusted && actor_trusted ? POLICY_FORWARD : POLICY_ASK;
 }

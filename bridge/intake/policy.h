@@ -18,12 +18,14 @@ enum policy_verdict {
 };
 
 /*
- * Decides about one event of a conversational source (others: always POLICY_FORWARD). own_user_id: our id at the
+ * Decides about one event of a conversational source (others: always POLICY_FORWARD). addressed: what it says is for the bridge
+ * itself, so that the trigger does not count. A machine's result (event.machine) needs neither trust nor trigger: that it is
+ * forwarded at all is the operator's word (`forward:`). own_user_id: our id at the
  * origin, or NULL while unknown. can_ask: the source has a token and its handler can ask for permissions.
  * *ret_reason is set with POLICY_IGNORE (static text). For EVENT_EDIT both author and actor must be trusted
  * (webhook-sources 14.2); EVENT_DELETE is always POLICY_FORWARD: withdrawing cannot harm.
  */
 enum policy_verdict policy_decide(const struct source_config *source, const struct event *event,
-				  const char *own_user_id, bool can_ask, const char **ret_reason);
+				  const char *own_user_id, bool can_ask, bool addressed, const char **ret_reason);
 
 #endif

@@ -7,7 +7,8 @@
 static const char *const state_names[] = {
 	[MESSAGE_VETTING] = "vetting",	   [MESSAGE_QUEUED] = "queued",
 	[MESSAGE_SENDING] = "sending",	   [MESSAGE_IN_DOUBT] = "in_doubt",
-	[MESSAGE_FORWARDED] = "forwarded", [MESSAGE_FAILED] = "failed",
+	[MESSAGE_FORWARDED] = "forwarded", [MESSAGE_ANSWERED] = "answered",
+	[MESSAGE_STALLED] = "stalled",	   [MESSAGE_FAILED] = "failed",
 	[MESSAGE_IGNORED] = "ignored",
 };
 _Static_assert(sizeof(state_names) / sizeof(state_names[0]) == MESSAGE_STATES_,
@@ -26,7 +27,10 @@ static const unsigned moves[] = {
 			    TO(MESSAGE_IN_DOUBT),
 	/* Found at the job; not found there; could not be settled in the time allowed. */
 	[MESSAGE_IN_DOUBT] = TO(MESSAGE_FORWARDED) | TO(MESSAGE_QUEUED) | TO(MESSAGE_FAILED),
-	[MESSAGE_FORWARDED] = 0,
+	/* The turn ended well; never began; ended in an error. */
+	[MESSAGE_FORWARDED] = TO(MESSAGE_ANSWERED) | TO(MESSAGE_STALLED) | TO(MESSAGE_FAILED),
+	[MESSAGE_ANSWERED] = 0,
+	[MESSAGE_STALLED] = 0,
 	[MESSAGE_FAILED] = 0,
 	[MESSAGE_IGNORED] = 0,
 };
@@ -50,6 +54,29 @@ bool message_state_parse(const char *name, enum message_state *ret)
 	return false;
 }
 
+static const char *const kind_names[] = {
+	[MESSAGE_CONTINUE] = "continue",
+	[MESSAGE_START] = "start",
+	[MESSAGE_COMMAND] = "command",
+};
+_Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == MESSAGE_KINDS_, "a name for every kind");
+
+const char *message_kind_name(enum message_kind kind)
+{
+	return (unsigned)kind < MESSAGE_KINDS_ ? kind_names[kind] : "unknown";
+}
+
+bool message_kind_parse(const char *name, enum message_kind *ret)
+{
+	for (unsigned i = 0; name != NULL && i < MESSAGE_KINDS_; i++) {
+		if (strcmp(name, kind_names[i]) == 0) {
+			*ret = (enum message_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool message_may_move(enum message_state from, enum message_state to)
 {
 	if ((unsigned)from >= MESSAGE_STATES_ || (unsigned)to >= MESSAGE_STATES_)
@@ -59,7 +86,7 @@ bool message_may_move(enum message_state from, enum message_state to)
 
 bool message_is_final(enum message_state state)
 {
-	return (unsigned)state < MESSAGE_STATES_ && moves[state] == 0;
+	return (unsigned)state < MESSAGE_STATES_ && (moves[state] == 0 || state == MESSAGE_FORWARDED);
 }
 
 void message_tag(const char *message_id, char out[MESSAGE_TAG_SIZE])
@@ -81,4 +108,25 @@ bool job_id_is_valid(const char *text)
 	else
 		return false;
 	return strspn(ulid, crockford) == 26 && ulid[26] == '\0';
+}
+
+#define PROVISIONAL "new_"
+
+void job_id_provisional(const char *message_id, char out[JOB_ID_MAX + 2])
+{
+	char digits[ID_SIZE];
+	size_t n = 0;
+
+	for (const char *at = message_id; *at != '\0' && n < sizeof(digits) - 1; at++) {
+		if (*at != '-')
+			digits[n++] = (char)(*at >= 'a' && *at <= 'f' ? *at - 'a' + 'A' : *at);
+	}
+	digits[n] = '\0';
+	/* The end, where the random part stands. */
+	(void)snprintf(out, JOB_ID_MAX + 2, PROVISIONAL "%.26s", n > 26 ? digits + n - 26 : digits);
+}
+
+bool job_id_is_provisional(const char *text)
+{
+	return text != NULL && strncmp(text, PROVISIONAL, sizeof(PROVISIONAL) - 1) == 0;
 }

@@ -93,9 +93,14 @@ static int resolve_key(const struct settings *settings, const char *text, struct
 				 text);
 	memcpy(name, text, (size_t)(colon - text));
 	name[colon - text] = '\0';
-	if (settings_source_by_name(settings, name) == NULL)
+	const struct source *source = settings_source_by_name(settings, name);
+	if (source == NULL)
 		return error_set(err, ERR_INVALID, "no source is called \"%s\" in the configuration", name);
-	*ret = arena_strdup(arena, text);
+	const char *native = colon + 1;
+	if (source->handler->thread_normalise != NULL &&
+	    source->handler->thread_normalise(source->state, native, arena, &native, err) != 0)
+		return -1;
+	*ret = arena_printf(arena, "%s:%s", name, native);
 	return *ret != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");
 }
 

@@ -144,12 +144,26 @@ static void finish(struct committer *committer, struct queue *batch, const struc
 		committer->again_at_ms = clock_mono_ms() + AGAIN_AFTER_MS;
 }
 
+/* Some items only want the thread. */
+static bool queue_writes(const struct queue *batch)
+{
+	const struct commit_item *item = batch->head;
+
+	while (item != NULL && item->apply == NULL)
+		item = item->next;
+	return item != NULL;
+}
+
 static void run_batch(struct committer *committer, struct queue *batch)
 {
 	struct error err = { 0 };
 	size_t count = batch->count;
 	bool blame = false;
 
+	if (!queue_writes(batch)) {
+		finish(committer, batch, NULL);
+		return;
+	}
 	if (apply_all(committer, batch, &blame, &err) == 0) {
 		note_health(committer, NULL, count);
 		finish(committer, batch, NULL);
@@ -263,9 +277,10 @@ static void *run_committer(void *ctx)
 			queue_join(&all, &batch);
 			batch = all;
 		}
-		if (batch.count > 0) {
+		bool idle = !queue_writes(&batch);
+		if (batch.count > 0)
 			run_batch(committer, &batch);
-		} else if (!committer->stats.healthy && now >= committer->again_at_ms) {
+		if (idle && !committer->stats.healthy && now >= committer->again_at_ms) {
 			probe(committer);
 			committer->again_at_ms = clock_mono_ms() + AGAIN_AFTER_MS;
 		}

@@ -11,9 +11,11 @@
  *   sqlite_runs.c        which runs of deliveries may hold a key
  *   sqlite_filter.c      the filters that say so
  *   sqlite_deliveries.c  deliveries, dedupe keys
- *   sqlite_links.c       links
+ *   sqlite_links.c       links, and what a job's new name changes
  *   sqlite_messages.c    messages, attempts
- *   sqlite_threads.c     how many messages of a thread
+ *   sqlite_learn.c       what is found out about a message later
+ *   sqlite_turns.c       turns that are followed, and their messages
+ *   sqlite_threads.c     how many messages of a thread, and the newest
  *   sqlite_replies.c     replies
  *   sqlite_ledger.c      what readers ask
  *   sqlite_prune.c       removal of what is old

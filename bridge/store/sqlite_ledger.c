@@ -203,7 +203,8 @@ int sqlite_ledger_counts(struct store *base, struct store_counts *ret, struct er
 	/* The writer knows them, also what it has not committed yet. */
 	if (store->mode == STORE_READ && sqlite_totals_load(store, err) != 0)
 		return -1;
-	if (ask_number(store, SQL_LINKS_COUNT, &counts.links, err) != 0 ||
+	if (sqlite_links_count(store, &counts.links, err) != 0 ||
+	    ask_number(store, SQL_TURNS_COUNT, &counts.turns, err) != 0 ||
 	    ask_number(store, SQL_MESSAGES_OLDEST, &counts.oldest_waiting_ms, err) != 0)
 		return -1;
 	counts.deliveries = store->totals.now[TOTAL_DELIVERIES];

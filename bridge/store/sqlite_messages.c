@@ -32,6 +32,16 @@ static void bind_message(struct sqlite_call *call, const struct message_row *row
 	sqlite_call_int(call, 21, row->upstream_status);
 	sqlite_call_text(call, 22, row->error);
 	sqlite_call_text(call, 23, row->reason);
+	sqlite_call_int(call, 24, sqlite_states_of_kind(row->kind));
+	sqlite_call_int(call, 25, (int64_t)row->pace);
+	sqlite_call_text(call, 26, row->agent);
+	sqlite_call_int(call, 27, row->ask);
+	sqlite_call_text(call, 28, row->spot);
+	sqlite_call_text(call, 29, row->lookup);
+	if (row->lead > 0)
+		sqlite_call_int(call, 30, row->lead);
+	else
+		sqlite_call_text(call, 30, NULL);
 }
 
 static int put_row(struct sqlite_store *store, const struct message_row *row, int64_t seq, int64_t run,
@@ -137,6 +147,17 @@ static int move_row(struct sqlite_store *store, const struct message_change *cha
 	return sqlite_call_run(&call, err);
 }
 
+static int set_lead(struct sqlite_store *store, int64_t seq, int64_t lead, struct error *err)
+{
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+
+	if (sqlite_call_begin(store, SQL_MESSAGE_LEAD, &call, err) != 0)
+		return -1;
+	sqlite_call_int(&call, 1, lead);
+	sqlite_call_int(&call, 2, seq);
+	return sqlite_call_run(&call, err);
+}
+
 int sqlite_messages_move(struct store *base, const struct message_change *change, struct error *err)
 {
 	struct sqlite_store *store = sqlite_of(base);
@@ -145,6 +166,8 @@ int sqlite_messages_move(struct store *base, const struct message_change *change
 		return -1;
 	if (sqlite3_changes(store->db) == 0)
 		return explain_refusal(store, change, err);
+	if (change->lead != 0 && set_lead(store, change->seq, change->lead, err) != 0)
+		return -1;
 	store->totals.now[TOTAL_MESSAGES + (int)change->from]--;
 	store->totals.now[TOTAL_MESSAGES + (int)change->to]++;
 	return 0;
@@ -161,7 +184,7 @@ static int touch(struct sqlite_store *store, int64_t seq, int64_t now_ms, struct
 	return sqlite_call_run(&call, err);
 }
 
-static int set_prompt(struct sqlite_store *store, int64_t seq, const char *prompt, struct error *err)
+int sqlite_messages_replace_prompt(struct sqlite_store *store, int64_t seq, const char *prompt, struct error *err)
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
@@ -177,7 +200,7 @@ int sqlite_messages_set_prompt(struct store *base, int64_t seq, const char *prom
 {
 	struct sqlite_store *store = sqlite_of(base);
 
-	if (set_prompt(store, seq, prompt, err) != 0)
+	if (sqlite_messages_replace_prompt(store, seq, prompt, err) != 0)
 		return -1;
 	if (sqlite3_changes(store->db) == 0)
 		return error_set(err, ERR_NOT_FOUND, "no message %lld", (long long)seq);
@@ -187,8 +210,10 @@ int sqlite_messages_set_prompt(struct store *base, int64_t seq, const char *prom
 int sqlite_messages_read(const struct sqlite_call *call, int column, struct message_row *ret, struct error *err)
 {
 	enum message_state state = MESSAGE_VETTING;
+	enum message_kind kind = MESSAGE_CONTINUE;
 
-	if (sqlite_states_to_message(sqlite_call_number(call, column + 11), &state, err) != 0)
+	if (sqlite_states_to_message(sqlite_call_number(call, column + 11), &state, err) != 0 ||
+	    sqlite_states_to_kind(sqlite_call_number(call, column + 20), &kind, err) != 0)
 		return -1;
 	*ret = (struct message_row){
 		.seq = sqlite_call_number(call, column),
@@ -211,6 +236,13 @@ int sqlite_messages_read(const struct sqlite_call *call, int column, struct mess
 		.upstream_status = (int)sqlite_call_number(call, column + 17),
 		.error = sqlite_call_column(call, column + 18),
 		.reason = sqlite_call_column(call, column + 19),
+		.kind = kind,
+		.pace = (unsigned)sqlite_call_number(call, column + 21),
+		.agent = sqlite_call_column(call, column + 22),
+		.ask = sqlite_call_number(call, column + 23) != 0,
+		.spot = sqlite_call_column(call, column + 24),
+		.lookup = sqlite_call_column(call, column + 25),
+		.lead = sqlite_call_number(call, column + 26),
 	};
 	return 0;
 }
@@ -221,17 +253,33 @@ static void copy_texts(struct arena *arena, struct message_row *row)
 		&row->id,	&row->delivery_id, &row->source, &row->thread,	   &row->job_id,
 		&row->object,	&row->event,	   &row->author, &row->author_id,  &row->url,
 		&row->place,	&row->prompt,	   &row->error,	 &row->message_id, &row->reason,
+		&row->agent,	&row->spot,	   &row->lookup,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		*texts[i] = arena_strdup(arena, *texts[i]);
 }
 
+int sqlite_messages_copy(const struct sqlite_call *call, struct arena *arena, struct message_row *ret,
+			 struct error *err)
+{
+	struct message_row message;
+
+	if (sqlite_messages_read(call, 0, &message, err) != 0)
+		return -1;
+	message.place = sqlite_call_column(call, SQLITE_MESSAGE_COLUMNS);
+	message.prompt = sqlite_call_column(call, SQLITE_MESSAGE_COLUMNS + 1);
+	copy_texts(arena, &message);
+	if (arena_failed(arena))
+		return error_set(err, ERR_NO_MEMORY, "no memory for message %lld", (long long)message.seq);
+	*ret = message;
+	return 0;
+}
+
 int sqlite_messages_load(struct store *base, int64_t seq, struct arena *arena, struct message_row *ret,
 			 struct error *err)
 {
 	bool row = false;
-	struct message_row message;
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(sqlite_of(base), SQL_MESSAGE_LOAD, &call, err) != 0)
@@ -241,15 +289,28 @@ int sqlite_messages_load(struct store *base, int64_t seq, struct arena *arena, s
 		return -1;
 	if (!row)
 		return error_set(err, ERR_NOT_FOUND, "no message %lld", (long long)seq);
-	if (sqlite_messages_read(&call, 0, &message, err) != 0)
+	return sqlite_messages_copy(&call, arena, ret, err);
+}
+
+int sqlite_messages_of_thread(struct store *base, const char *thread,
+			      void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err)
+{
+	bool row = false;
+	struct message_row message;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_MESSAGES_OF_THREAD, &call, err) != 0)
 		return -1;
-	message.place = sqlite_call_column(&call, SQLITE_MESSAGE_COLUMNS);
-	message.prompt = sqlite_call_column(&call, SQLITE_MESSAGE_COLUMNS + 1);
-	copy_texts(arena, &message);
-	if (arena_failed(arena))
-		return error_set(err, ERR_NO_MEMORY, "no memory for message %lld", (long long)seq);
-	*ret = message;
-	return 0;
+	sqlite_call_text(&call, 1, thread);
+	while (sqlite_call_step(&call, &row, err) == 0) {
+		if (!row)
+			return 0;
+		if (sqlite_messages_read(&call, 0, &message, err) != 0)
+			return -1;
+		message.place = sqlite_call_column(&call, SQLITE_MESSAGE_COLUMNS);
+		each(ctx, &message);
+	}
+	return -1;
 }
 
 static int take_object(struct sqlite_call *call, bool *ret_found, int64_t *ret_seq, enum message_state *ret_state,
@@ -317,10 +378,12 @@ int sqlite_messages_pending(struct store *base, void (*each)(void *ctx, const st
 	while (sqlite_call_step(&call, &row, err) == 0) {
 		struct pending_row pending;
 		enum message_state state = MESSAGE_VETTING;
+		enum message_kind kind = MESSAGE_CONTINUE;
 
 		if (!row)
 			return 0;
-		if (sqlite_states_to_message(sqlite_call_number(&call, 3), &state, err) != 0)
+		if (sqlite_states_to_message(sqlite_call_number(&call, 3), &state, err) != 0 ||
+		    sqlite_states_to_kind(sqlite_call_number(&call, 7), &kind, err) != 0)
 			return -1;
 		pending = (struct pending_row){
 			.seq = sqlite_call_number(&call, 0),
@@ -330,6 +393,8 @@ int sqlite_messages_pending(struct store *base, void (*each)(void *ctx, const st
 			.attempts = (int)sqlite_call_number(&call, 4),
 			.due_ms = sqlite_call_number(&call, 5),
 			.created_ms = sqlite_call_number(&call, 6),
+			.kind = kind,
+			.pace = (unsigned)sqlite_call_number(&call, 8),
 		};
 		each(ctx, &pending);
 	}

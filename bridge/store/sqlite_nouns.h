@@ -22,10 +22,14 @@ void sqlite_deliveries_read(const struct sqlite_call *call, int column, struct d
 int sqlite_links_find(struct store *base, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
 		      enum link_origin *ret_origin, struct error *err);
 int sqlite_links_put(struct store *base, const struct link_row *row, struct error *err);
-int sqlite_links_delete(struct store *base, const char *thread, bool *ret_found, struct error *err);
+int sqlite_links_offer(struct store *base, const struct link_row *row, bool *ret_taken, struct error *err);
+int sqlite_links_delete(struct store *base, const char *thread, int64_t now_ms, bool *ret_found, struct error *err);
 int sqlite_links_forget_config(struct store *base, struct error *err);
 int sqlite_links_each(struct store *base, const char *after, int limit,
 		      void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err);
+int sqlite_links_job_rename(struct store *base, const char *from, const char *to, int64_t now_ms, struct error *err);
+int sqlite_links_job_forget(struct store *base, const char *job_id, struct error *err);
+int sqlite_links_count(struct sqlite_store *store, int64_t *ret, struct error *err) MUST_CHECK;
 
 /* ---- sqlite_messages.c ---- */
 
@@ -43,7 +47,28 @@ int sqlite_messages_attempt_put(struct store *base, const struct attempt_row *ro
 /* From the columns that begin at `column`; without place and prompt, which follow where they were asked for. */
 int sqlite_messages_read(const struct sqlite_call *call, int column, struct message_row *ret,
 			 struct error *err) MUST_CHECK;
-#define SQLITE_MESSAGE_COLUMNS 20
+#define SQLITE_MESSAGE_COLUMNS 27
+/* The same with place and prompt, from column 0, copied into the arena. */
+int sqlite_messages_copy(const struct sqlite_call *call, struct arena *arena, struct message_row *ret,
+			 struct error *err) MUST_CHECK;
+int sqlite_messages_replace_prompt(struct sqlite_store *store, int64_t seq, const char *prompt,
+				   struct error *err) MUST_CHECK;
+int sqlite_messages_of_thread(struct store *base, const char *thread,
+			      void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err);
+
+/* ---- sqlite_learn.c ---- */
+
+int sqlite_learn(struct store *base, const struct message_finding *finding, struct error *err);
+
+/* ---- sqlite_turns.c ---- */
+
+int sqlite_turns_put(struct store *base, const struct turn_row *row, struct error *err);
+int sqlite_turns_end(struct store *base, int64_t seq, int64_t now_ms, struct error *err);
+int sqlite_turns_delete(struct store *base, int64_t seq, struct error *err);
+int sqlite_turns_each(struct store *base, void (*each)(void *ctx, const struct turn_row *row), void *ctx,
+		      struct error *err);
+int sqlite_turns_messages(struct store *base, int64_t lead_seq, struct arena *arena,
+			  void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err);
 
 /* ---- sqlite_threads.c ---- */
 
@@ -54,6 +79,17 @@ int sqlite_threads_next_rank(struct sqlite_store *store, const char *thread, int
 			     struct error *err) MUST_CHECK;
 /* It has been put. */
 void sqlite_threads_note_rank(struct sqlite_store *store, const char *thread, int64_t rank);
+/*
+ * Makes room in the thread for a message that was put in this run with this seq, before it has a rank there: those
+ * that came after it move up. *ret_rank 0: its run is forgotten, it is not counted.
+ */
+int sqlite_threads_insert(struct sqlite_store *store, const char *thread, int64_t run, int64_t seq,
+			  int64_t *ret_rank, struct error *err) MUST_CHECK;
+/* Closes the gap that a message of this run and rank leaves in its thread. */
+int sqlite_threads_remove(struct sqlite_store *store, const char *thread, int64_t run, int64_t rank,
+			  struct error *err) MUST_CHECK;
+int sqlite_threads_newest(struct store *base, const char *thread, bool *ret_found, int64_t *ret_seq,
+			  struct error *err);
 
 /* ---- sqlite_replies.c ---- */
 
@@ -61,6 +97,10 @@ int sqlite_replies_put(struct store *base, const struct reply_row *row, int64_t 
 int sqlite_replies_move(struct store *base, const struct reply_change *change, struct error *err);
 int sqlite_replies_load(struct store *base, int64_t seq, struct arena *arena, struct reply_row *ret,
 			struct error *err);
+int sqlite_replies_revise(struct store *base, int64_t seq, const char *text, int64_t now_ms, enum reply_state *ret,
+			  struct error *err);
+int sqlite_replies_status_of(struct store *base, int64_t message_seq, bool *ret_found, int64_t *ret_seq,
+			     struct error *err);
 int sqlite_replies_pending(struct store *base, void (*each)(void *ctx, const struct reply_row *row), void *ctx,
 			   struct error *err);
 int sqlite_replies_is_ours(struct store *base, const char *source, const char *remote_id, bool *ret,

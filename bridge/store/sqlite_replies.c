@@ -18,6 +18,7 @@ static void bind_reply(struct sqlite_call *call, const struct reply_row *row, in
 	sqlite_call_int(call, 12, row->updated_ms);
 	sqlite_call_text(call, 13, row->remote_id);
 	sqlite_call_text(call, 14, row->error);
+	sqlite_call_int(call, 15, row->revision > 0 ? row->revision : 1);
 }
 
 int sqlite_replies_put(struct store *base, const struct reply_row *row, int64_t *ret_seq, struct error *err)
@@ -37,20 +38,26 @@ int sqlite_replies_put(struct store *base, const struct reply_row *row, int64_t 
 	return 0;
 }
 
-static int explain_refusal(struct sqlite_store *store, const struct reply_change *change, struct error *err)
+static int state_of(struct sqlite_store *store, int64_t seq, enum reply_state *ret, struct error *err)
 {
 	bool row = false;
-	enum reply_state state = change->from;
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
 	if (sqlite_call_begin(store, SQL_REPLY_STATE, &call, err) != 0)
 		return -1;
-	sqlite_call_int(&call, 1, change->seq);
+	sqlite_call_int(&call, 1, seq);
 	if (sqlite_call_step(&call, &row, err) != 0)
 		return -1;
 	if (!row)
-		return error_set(err, ERR_NOT_FOUND, "no reply %lld", (long long)change->seq);
-	if (sqlite_states_to_reply(sqlite_call_number(&call, 0), &state, err) != 0)
+		return error_set(err, ERR_NOT_FOUND, "no reply %lld", (long long)seq);
+	return sqlite_states_to_reply(sqlite_call_number(&call, 0), ret, err);
+}
+
+static int explain_refusal(struct sqlite_store *store, const struct reply_change *change, struct error *err)
+{
+	enum reply_state state = change->from;
+
+	if (state_of(store, change->seq, &state, err) != 0)
 		return -1;
 	return error_set(err, ERR_CONFLICT, "reply %lld is %s, not %s", (long long)change->seq,
 			 reply_state_name(state), reply_state_name(change->from));
@@ -107,6 +114,7 @@ int sqlite_replies_read(const struct sqlite_call *call, struct reply_row *ret, s
 		.updated_ms = sqlite_call_number(call, 11),
 		.remote_id = sqlite_call_column(call, 12),
 		.error = sqlite_call_column(call, 13),
+		.revision = (int)sqlite_call_number(call, 14),
 	};
 	return 0;
 }
@@ -141,6 +149,57 @@ int sqlite_replies_load(struct store *base, int64_t seq, struct arena *arena, st
 	if (arena_failed(arena))
 		return error_set(err, ERR_NO_MEMORY, "no memory for reply %lld", (long long)seq);
 	*ret = reply;
+	return 0;
+}
+
+static int revise_row(struct sqlite_store *store, int64_t seq, const char *text, int64_t now_ms,
+		      enum reply_state to, bool again, struct error *err)
+{
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+
+	if (sqlite_call_begin(store, SQL_REPLY_REVISE, &call, err) != 0)
+		return -1;
+	sqlite_call_text(&call, 1, text);
+	sqlite_call_int(&call, 2, now_ms);
+	sqlite_call_int(&call, 3, sqlite_states_of_reply(to));
+	sqlite_call_int(&call, 4, again);
+	sqlite_call_int(&call, 5, seq);
+	return sqlite_call_run(&call, err);
+}
+
+int sqlite_replies_revise(struct store *base, int64_t seq, const char *text, int64_t now_ms, enum reply_state *ret,
+			  struct error *err)
+{
+	struct sqlite_store *store = sqlite_of(base);
+	enum reply_state from = REPLY_STATE_QUEUED;
+
+	if (state_of(store, seq, &from, err) != 0)
+		return -1;
+	/* What is under way goes on; whoever ends it sees by the revision that there is more to say. */
+	bool again = from == REPLY_STATE_POSTED || from == REPLY_STATE_FAILED;
+	enum reply_state to = again ? REPLY_STATE_QUEUED : from;
+	if (revise_row(store, seq, text, now_ms, to, again, err) != 0)
+		return -1;
+	store->totals.now[TOTAL_REPLIES + (int)from]--;
+	store->totals.now[TOTAL_REPLIES + (int)to]++;
+	*ret = to;
+	return 0;
+}
+
+int sqlite_replies_status_of(struct store *base, int64_t message_seq, bool *ret_found, int64_t *ret_seq,
+			     struct error *err)
+{
+	bool row = false;
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+
+	if (sqlite_call_begin(sqlite_of(base), SQL_REPLY_STATUS_OF, &call, err) != 0)
+		return -1;
+	sqlite_call_int(&call, 1, message_seq);
+	if (sqlite_call_step(&call, &row, err) != 0)
+		return -1;
+	if (row)
+		*ret_seq = sqlite_call_number(&call, 0);
+	*ret_found = row;
 	return 0;
 }
 

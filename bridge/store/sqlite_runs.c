@@ -221,6 +221,19 @@ int sqlite_runs_current(struct sqlite_store *store, int64_t at_ms, int64_t *ret_
 	return 0;
 }
 
+int sqlite_runs_add_late(struct sqlite_store *store, int64_t run, const struct sqlite_filter_key *key,
+			 struct error *err)
+{
+	int64_t plane = run / PLANE_RUNS;
+
+	if (run == store->runs->now.current) {
+		sqlite_runs_add(store->runs, key);
+		return 0;
+	}
+	bool stored = plane < store->runs->now.current / PLANE_RUNS;
+	return sqlite_filter_add(sheet_of(store->runs, run), key, run) && stored ? save_plane(store, plane, err) : 0;
+}
+
 void sqlite_runs_mark(struct sqlite_runs *runs)
 {
 	int64_t sheet = runs->mark.first / SHEET_RUNS;

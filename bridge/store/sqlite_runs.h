@@ -34,6 +34,9 @@ void sqlite_runs_restore(struct sqlite_runs *runs);
  */
 int sqlite_runs_current(struct sqlite_store *store, int64_t at_ms, int64_t *ret_run, struct error *err) MUST_CHECK;
 void sqlite_runs_add(struct sqlite_runs *runs, const struct sqlite_filter_key *key);
+/* For a row of a run that may be complete, but is not forgotten: the stored filter follows, which is not cheap. */
+int sqlite_runs_add_late(struct sqlite_store *store, int64_t run, const struct sqlite_filter_key *key,
+			 struct error *err) MUST_CHECK;
 
 /*
  * The newest run before `before` (INT64_MAX: any) that may hold the key, or the oldest one from `from` on;

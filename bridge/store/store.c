@@ -68,6 +68,17 @@ int store_seen_put(struct store *store, const char *source, const char *key, con
 	return store->ops->seen_put(store, source, key, delivery_id, now_ms, err);
 }
 
+const char *link_origin_name(enum link_origin origin)
+{
+	static const char *const names[] = {
+		[LINK_MANUAL] = "manual", [LINK_CONFIG] = "config",	[LINK_STARTED] = "started",
+		[LINK_FOUND] = "found",	  [LINK_UNLINKED] = "unlinked",
+	};
+	_Static_assert(sizeof(names) / sizeof(names[0]) == LINK_ORIGINS_, "a name for every origin");
+
+	return (unsigned)origin < LINK_ORIGINS_ ? names[origin] : "unknown";
+}
+
 int store_link_find(struct store *store, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
 		    enum link_origin *ret_origin, struct error *err)
 {
@@ -79,9 +90,14 @@ int store_link_put(struct store *store, const struct link_row *row, struct error
 	return store->ops->link_put(store, row, err);
 }
 
-int store_link_delete(struct store *store, const char *thread, bool *ret_found, struct error *err)
+int store_link_offer(struct store *store, const struct link_row *row, bool *ret_taken, struct error *err)
 {
-	return store->ops->link_delete(store, thread, ret_found, err);
+	return store->ops->link_offer(store, row, ret_taken, err);
+}
+
+int store_link_delete(struct store *store, const char *thread, int64_t now_ms, bool *ret_found, struct error *err)
+{
+	return store->ops->link_delete(store, thread, now_ms, ret_found, err);
 }
 
 int store_links_forget_config(struct store *store, struct error *err)
@@ -93,6 +109,16 @@ int store_links_each(struct store *store, const char *after, int limit,
 		     void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err)
 {
 	return store->ops->links_each(store, after, limit, each, ctx, err);
+}
+
+int store_job_rename(struct store *store, const char *from, const char *to, int64_t now_ms, struct error *err)
+{
+	return store->ops->job_rename(store, from, to, now_ms, err);
+}
+
+int store_job_forget(struct store *store, const char *job_id, struct error *err)
+{
+	return store->ops->job_forget(store, job_id, err);
 }
 
 int store_message_put(struct store *store, const struct message_row *row, int64_t *ret_seq, struct error *err)
@@ -113,6 +139,29 @@ int store_message_set_prompt(struct store *store, int64_t seq, const char *promp
 			     struct error *err)
 {
 	return store->ops->message_set_prompt(store, seq, prompt, now_ms, err);
+}
+
+int store_message_learn(struct store *store, const struct message_finding *finding, struct error *err)
+{
+	return store->ops->message_learn(store, finding, err);
+}
+
+int store_messages_of_turn(struct store *store, int64_t lead_seq, struct arena *arena,
+			   void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err)
+{
+	return store->ops->messages_of_turn(store, lead_seq, arena, each, ctx, err);
+}
+
+int store_messages_of_thread(struct store *store, const char *thread,
+			     void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err)
+{
+	return store->ops->messages_of_thread(store, thread, each, ctx, err);
+}
+
+int store_message_newest(struct store *store, const char *thread, bool *ret_found, int64_t *ret_seq,
+			 struct error *err)
+{
+	return store->ops->message_newest(store, thread, ret_found, ret_seq, err);
 }
 
 int store_message_load(struct store *store, int64_t seq, struct arena *arena, struct message_row *ret,
@@ -137,6 +186,27 @@ int store_messages_pending(struct store *store, void (*each)(void *ctx, const st
 			   struct error *err)
 {
 	return store->ops->messages_pending(store, each, ctx, err);
+}
+
+int store_turn_put(struct store *store, const struct turn_row *row, struct error *err)
+{
+	return store->ops->turn_put(store, row, err);
+}
+
+int store_turn_end(struct store *store, int64_t seq, int64_t now_ms, struct error *err)
+{
+	return store->ops->turn_end(store, seq, now_ms, err);
+}
+
+int store_turn_delete(struct store *store, int64_t seq, struct error *err)
+{
+	return store->ops->turn_delete(store, seq, err);
+}
+
+int store_turns_each(struct store *store, void (*each)(void *ctx, const struct turn_row *row), void *ctx,
+		     struct error *err)
+{
+	return store->ops->turns_each(store, each, ctx, err);
 }
 
 int store_attempt_put(struct store *store, const struct attempt_row *row, struct error *err)
@@ -170,6 +240,18 @@ int store_reply_load(struct store *store, int64_t seq, struct arena *arena, stru
 		     struct error *err)
 {
 	return store->ops->reply_load(store, seq, arena, ret, err);
+}
+
+int store_reply_revise(struct store *store, int64_t seq, const char *text, int64_t now_ms, enum reply_state *ret,
+		       struct error *err)
+{
+	return store->ops->reply_revise(store, seq, text, now_ms, ret, err);
+}
+
+int store_reply_status_of(struct store *store, int64_t message_seq, bool *ret_found, int64_t *ret_seq,
+			  struct error *err)
+{
+	return store->ops->reply_status_of(store, message_seq, ret_found, ret_seq, err);
 }
 
 int store_replies_pending(struct store *store, void (*each)(void *ctx, const struct reply_row *row), void *ctx,

@@ -66,7 +66,15 @@ int store_seen_put(struct store *store, const char *source, const char *key, con
 
 /* ---- links ---- */
 
-enum link_origin { LINK_MANUAL, LINK_CONFIG };
+enum link_origin {
+	LINK_MANUAL,   /* by hand: command line, admin API, a command in a comment */
+	LINK_CONFIG,   /* `links:` */
+	LINK_STARTED,  /* the bridge started the job for this thread */
+	LINK_FOUND,    /* the job announced it (a pull request, a commit in one), or Git holds it */
+	LINK_UNLINKED, /* taken away by hand: no job, and nothing that is found may come back here by itself */
+	LINK_ORIGINS_
+};
+const char *link_origin_name(enum link_origin origin); /* "manual" … as shown */
 
 struct link_row {
 	const char *thread;
@@ -79,12 +87,23 @@ struct link_row {
 int store_link_find(struct store *store, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
 		    enum link_origin *ret_origin, struct error *err) MUST_CHECK;
 int store_link_put(struct store *store, const struct link_row *row, struct error *err) MUST_CHECK; /* replaces */
-int store_link_delete(struct store *store, const char *thread, bool *ret_found, struct error *err) MUST_CHECK;
+/* Puts a LINK_FOUND row where none stands, or one that is older (created_ms): what was made by hand always wins. *ret_taken: the
+ * thread has a new job now (the same one again is not news). */
+int store_link_offer(struct store *store, const struct link_row *row, bool *ret_taken, struct error *err) MUST_CHECK;
+/* Leaves LINK_UNLINKED, which find and each do not show. *ret_found: there was a link. */
+int store_link_delete(struct store *store, const char *thread, int64_t now_ms, bool *ret_found,
+		      struct error *err) MUST_CHECK;
 /* Removes all LINK_CONFIG links: before the configured ones are put again. */
 int store_links_forget_config(struct store *store, struct error *err) MUST_CHECK;
 /* In order of thread, those after `after` (NULL: from the start), at most limit. */
 int store_links_each(struct store *store, const char *after, int limit,
 		     void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err) MUST_CHECK;
+
+/* A job that was started has its real id now: all links, and all messages that are not final, follow. */
+int store_job_rename(struct store *store, const char *from, const char *to, int64_t now_ms,
+		     struct error *err) MUST_CHECK;
+/* The job could not be started: links to it go (without a trace). */
+int store_job_forget(struct store *store, const char *job_id, struct error *err) MUST_CHECK;
 
 /* ---- messages ---- */
 
@@ -102,11 +121,18 @@ struct message_row {
 	const char *url;         /* NULL */
 	const char *place;       /* where a reply goes; NULL */
 	const char *prompt;
+	enum message_kind kind;
+	unsigned pace;           /* MESSAGE_JOINS, MESSAGE_HOLDS */
+	const char *agent;       /* kind start: the agent's slug; NULL */
+	bool ask;                /* kind start: ask_mode */
+	const char *spot;        /* inline comments: file and line as one key that sorts in reading order; NULL */
+	const char *lookup;      /* what Git is asked first: JSON, see bridge/deliver/errand.h; NULL: nothing */
+	int64_t lead;            /* seq of the message whose turn it became part of; 0: none, or itself */
 	enum message_state state;
 	int attempts;            /* sends begun */
 	int64_t due_ms;          /* not before; 0: at once */
 	int64_t created_ms;
-	int64_t updated_ms;
+	int64_t updated_ms;      /* when it came into its state, or its words or its job changed: a move to the same state leaves it */
 	const char *message_id;  /* Nairi's, cmsg_…; NULL until forwarded */
 	int upstream_status;     /* HTTP status of the last answer; 0: none */
 	const char *error;       /* the API's words, verbatim; NULL */
@@ -128,11 +154,31 @@ struct message_change {
 	int upstream_status;         /* -1: keep */
 	const char *error;
 	const char *reason;
+	int64_t lead;                /* 0: keep; -1: none */
 };
 
 int store_message_move(struct store *store, const struct message_change *change, struct error *err) MUST_CHECK;
 int store_message_set_prompt(struct store *store, int64_t seq, const char *prompt, int64_t now_ms,
 			     struct error *err) MUST_CHECK;
+
+/* What was found out about a message before it is sent (by Git). NULL: keep. Only while it is vetting. */
+struct message_finding {
+	int64_t seq;
+	const char *thread, *job_id, *place, *prompt;
+	int64_t now_ms;
+};
+int store_message_learn(struct store *store, const struct message_finding *finding, struct error *err) MUST_CHECK;
+/* The messages that were sent together as one prompt: the leading one and those that have it as lead, in order of seq. */
+int store_messages_of_turn(struct store *store, int64_t lead_seq, struct arena *arena,
+			   void (*each)(void *ctx, const struct message_row *row), void *ctx,
+			   struct error *err) MUST_CHECK;
+/* The messages of a thread that are not final, in order of seq; rows without prompt. */
+int store_messages_of_thread(struct store *store, const char *thread,
+			     void (*each)(void *ctx, const struct message_row *row), void *ctx,
+			     struct error *err) MUST_CHECK;
+/* The newest message of a thread that names a job, whatever its kind and state; may look no further back than some thousand deliveries. */
+int store_message_newest(struct store *store, const char *thread, bool *ret_found, int64_t *ret_seq,
+			 struct error *err) MUST_CHECK;
 
 /* The whole row, into the arena. ERR_NOT_FOUND. */
 int store_message_load(struct store *store, int64_t seq, struct arena *arena, struct message_row *ret,
@@ -149,20 +195,39 @@ int store_thread_count(struct store *store, const char *thread, int64_t since_ms
 /* What is not final yet, in order of seq: for the start. Only the fields named here are filled. */
 struct pending_row {
 	int64_t seq;
-	const char *id, *job_id;
+	const char *id, *job_id; /* job_id NULL: not known yet (vetting) */
 	enum message_state state;
+	enum message_kind kind;
+	unsigned pace;
 	int attempts;
 	int64_t due_ms, created_ms;
 };
 int store_messages_pending(struct store *store, void (*each)(void *ctx, const struct pending_row *row), void *ctx,
 			   struct error *err) MUST_CHECK;
 
+/* ---- turns: accepted prompts that are being followed ---- */
+
+struct turn_row {
+	int64_t seq;            /* of the (leading) message */
+	const char *job_id;
+	const char *message_id; /* Nairi's */
+	int64_t started_ms;     /* forwarded at */
+	int64_t ended_ms;       /* 0: running; else it lingers: what the job still says about itself is waited for */
+};
+int store_turn_put(struct store *store, const struct turn_row *row, struct error *err) MUST_CHECK;
+/* It ended, and lingers. ERR_NOT_FOUND. */
+int store_turn_end(struct store *store, int64_t seq, int64_t now_ms, struct error *err) MUST_CHECK;
+int store_turn_delete(struct store *store, int64_t seq, struct error *err) MUST_CHECK; /* also when it is not there */
+/* In order of seq: for the start. */
+int store_turns_each(struct store *store, void (*each)(void *ctx, const struct turn_row *row), void *ctx,
+		     struct error *err) MUST_CHECK;
+
 /* ---- attempts: one call about a message ---- */
 
 struct attempt_row {
 	int64_t message_seq;
 	int number;
-	const char *call;     /* "continue", "look", "permission" */
+	const char *call;     /* "continue", "start", "look", "permission", "branch", "git" */
 	int64_t started_ms, duration_ms;
 	int upstream_status;  /* 0: no answer */
 	const char *outcome;  /* one clause */
@@ -180,9 +245,10 @@ struct reply_row {
 	const char *id;          /* UUIDv7: the marker */
 	int64_t message_seq;
 	const char *source;
-	const char *kind;        /* "comment" | "reaction" */
+	const char *kind;        /* "comment" | "reaction" | "answer" | "status" (edited in place) */
 	const char *place;
 	const char *text;        /* NULL for a reaction */
+	int revision;            /* of the text, from 1; goes up with store_reply_revise */
 	enum reply_state state;
 	int attempts;
 	int64_t due_ms, created_ms, updated_ms;
@@ -202,6 +268,15 @@ struct reply_change {
 int store_reply_move(struct store *store, const struct reply_change *change, struct error *err) MUST_CHECK;
 int store_reply_load(struct store *store, int64_t seq, struct arena *arena, struct reply_row *ret,
 		     struct error *err) MUST_CHECK;
+/*
+ * A new text for a reply, which is posted over the old one: state posted goes back to queued (attempts 0, remote_id kept), any other
+ * but failed stays as it is. *ret: the state it is in now.
+ */
+int store_reply_revise(struct store *store, int64_t seq, const char *text, int64_t now_ms, enum reply_state *ret,
+		       struct error *err) MUST_CHECK;
+/* The reply of kind "status" of a message. */
+int store_reply_status_of(struct store *store, int64_t message_seq, bool *ret_found, int64_t *ret_seq,
+			  struct error *err) MUST_CHECK;
 /* All not final, in order of seq; only seq, source, state, attempts, due_ms, created_ms are filled. */
 int store_replies_pending(struct store *store, void (*each)(void *ctx, const struct reply_row *row), void *ctx,
 			  struct error *err) MUST_CHECK;
@@ -245,11 +320,12 @@ struct store_counts {
 	int64_t messages[MESSAGE_STATES_];
 	int64_t replies[REPLY_STATES_];
 	int64_t links;
+	int64_t turns; /* followed: running or lingering */
 	int64_t oldest_waiting_ms; /* created_ms of the oldest message that is not final; 0: none */
 };
 int store_counts(struct store *store, struct store_counts *ret, struct error *err) MUST_CHECK;
 
-/* Removes at most limit deliveries older than before_ms whose messages and replies are all final, with all that
+/* Removes at most limit deliveries older than before_ms whose messages and replies are all final and whose turns are over, with all that
  * hangs on them (and dedupe keys of that age). *ret_removed. */
 int store_prune(struct store *store, int64_t before_ms, int limit, int *ret_removed, struct error *err) MUST_CHECK;
 

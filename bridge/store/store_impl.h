@@ -29,16 +29,30 @@ struct store_ops {
 	int (*link_find)(struct store *store, const char *thread, bool *ret_found,
 			 char ret_job_id[JOB_ID_MAX + 2], enum link_origin *ret_origin, struct error *err);
 	int (*link_put)(struct store *store, const struct link_row *row, struct error *err);
-	int (*link_delete)(struct store *store, const char *thread, bool *ret_found, struct error *err);
+	int (*link_offer)(struct store *store, const struct link_row *row, bool *ret_taken, struct error *err);
+	int (*link_delete)(struct store *store, const char *thread, int64_t now_ms, bool *ret_found,
+			   struct error *err);
 	int (*links_forget_config)(struct store *store, struct error *err);
 	int (*links_each)(struct store *store, const char *after, int limit,
 			  void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err);
+	int (*job_rename)(struct store *store, const char *from, const char *to, int64_t now_ms,
+			  struct error *err);
+	int (*job_forget)(struct store *store, const char *job_id, struct error *err);
 
 	int (*message_put)(struct store *store, const struct message_row *row, int64_t *ret_seq,
 			   struct error *err);
 	int (*message_move)(struct store *store, const struct message_change *change, struct error *err);
 	int (*message_set_prompt)(struct store *store, int64_t seq, const char *prompt, int64_t now_ms,
 				  struct error *err);
+	int (*message_learn)(struct store *store, const struct message_finding *finding, struct error *err);
+	int (*messages_of_turn)(struct store *store, int64_t lead_seq, struct arena *arena,
+				void (*each)(void *ctx, const struct message_row *row), void *ctx,
+				struct error *err);
+	int (*messages_of_thread)(struct store *store, const char *thread,
+				  void (*each)(void *ctx, const struct message_row *row), void *ctx,
+				  struct error *err);
+	int (*message_newest)(struct store *store, const char *thread, bool *ret_found, int64_t *ret_seq,
+			      struct error *err);
 	int (*message_load)(struct store *store, int64_t seq, struct arena *arena, struct message_row *ret,
 			    struct error *err);
 	int (*message_of_object)(struct store *store, const char *source, const char *object, bool *ret_found,
@@ -47,12 +61,23 @@ struct store_ops {
 			    struct error *err);
 	int (*messages_pending)(struct store *store, void (*each)(void *ctx, const struct pending_row *row),
 				void *ctx, struct error *err);
+
+	int (*turn_put)(struct store *store, const struct turn_row *row, struct error *err);
+	int (*turn_end)(struct store *store, int64_t seq, int64_t now_ms, struct error *err);
+	int (*turn_delete)(struct store *store, int64_t seq, struct error *err);
+	int (*turns_each)(struct store *store, void (*each)(void *ctx, const struct turn_row *row), void *ctx,
+			  struct error *err);
+
 	int (*attempt_put)(struct store *store, const struct attempt_row *row, struct error *err);
 
 	int (*reply_put)(struct store *store, const struct reply_row *row, int64_t *ret_seq, struct error *err);
 	int (*reply_move)(struct store *store, const struct reply_change *change, struct error *err);
 	int (*reply_load)(struct store *store, int64_t seq, struct arena *arena, struct reply_row *ret,
 			  struct error *err);
+	int (*reply_revise)(struct store *store, int64_t seq, const char *text, int64_t now_ms,
+			    enum reply_state *ret, struct error *err);
+	int (*reply_status_of)(struct store *store, int64_t message_seq, bool *ret_found, int64_t *ret_seq,
+			       struct error *err);
 	int (*replies_pending)(struct store *store, void (*each)(void *ctx, const struct reply_row *row),
 			       void *ctx, struct error *err);
 	int (*reply_is_ours)(struct store *store, const char *source, const char *remote_id, bool *ret,

@@ -116,7 +116,7 @@ static void test_rollback_leaves_nothing(void **state)
 	second_seq = kit_put(kit, MESSAGE_QUEUED, dropped);
 	kit_commit(kit);
 	assert_int_equal(second_seq, first_seq + 1);
-	REFUSED(ERR_INTERNAL, store_link_delete(kit->store, "x", &found, &err)); /* outside a transaction */
+	REFUSED(ERR_INTERNAL, store_link_delete(kit->store, "x", 1, &found, &err)); /* outside a transaction */
 }
 
 static void test_what_is_written_survives(void **state)
@@ -143,11 +143,19 @@ static void test_what_is_written_survives(void **state)
 	row.upstream_status = 429;
 	row.error = "slow down";
 	row.reason = "later";
+	row.kind = MESSAGE_START;
+	row.pace = MESSAGE_JOINS | MESSAGE_HOLDS;
+	row.agent = "main-agent";
+	row.ask = true;
+	row.spot = "src/a.c\t00000012";
+	row.lookup = "{\"want\":\"code\"}";
+	row.lead = 4711;
 	OK(store_message_put(kit->store, &row, &seq, &err));
 	kit_commit(kit);
 	kit_reopen(kit);
 
 	OK(store_message_load(kit->store, seq, arena, &got, &err));
+	kit_reopen(kit); /* the row stands in the arena */
 	assert_int_equal(got.seq, seq);
 	assert_string_equal(got.id, id);
 	assert_string_equal(got.delivery_id, delivery_id);
@@ -170,6 +178,13 @@ static void test_what_is_written_survives(void **state)
 	assert_int_equal(got.upstream_status, 429);
 	assert_string_equal(got.error, "slow down");
 	assert_string_equal(got.reason, "later");
+	assert_int_equal(got.kind, MESSAGE_START);
+	assert_int_equal(got.pace, MESSAGE_JOINS | MESSAGE_HOLDS);
+	assert_string_equal(got.agent, "main-agent");
+	assert_true(got.ask);
+	assert_string_equal(got.spot, row.spot);
+	assert_string_equal(got.lookup, row.lookup);
+	assert_int_equal(got.lead, 4711);
 	REFUSED(ERR_NOT_FOUND, store_message_load(kit->store, seq + 1, arena, &got, &err));
 }
 
@@ -252,7 +267,7 @@ static void test_moves(void **state)
 	assert_int_equal(got.upstream_status, 201);
 	assert_int_equal(got.due_ms, 12);
 	assert_string_equal(got.error, "late");
-	assert_int_equal(got.updated_ms, 6);
+	assert_int_equal(got.updated_ms, kit_change(seq, MESSAGE_SENDING, MESSAGE_FORWARDED).now_ms); /* since then it is in this state */
 	assert_int_equal(kit_counts(kit).messages[MESSAGE_FORWARDED], 1);
 	assert_int_equal(kit_counts(kit).messages[MESSAGE_QUEUED], 0);
 	assert_int_equal(kit_counts(kit).messages[MESSAGE_SENDING], 0);
@@ -480,9 +495,9 @@ static void test_links(void **state)
 
 	kit_begin(kit);
 	OK(store_links_forget_config(kit->store, &err));
-	OK(store_link_delete(kit->store, "b", &found, &err));
+	OK(store_link_delete(kit->store, "b", 1, &found, &err));
 	assert_true(found);
-	OK(store_link_delete(kit->store, "b", &found, &err));
+	OK(store_link_delete(kit->store, "b", 1, &found, &err));
 	assert_false(found);
 	kit_commit(kit);
 	OK(store_link_find(kit->store, "a", &found, job_id, &origin, &err));

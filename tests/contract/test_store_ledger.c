@@ -165,7 +165,7 @@ static void visit_delivery(void *ctx, const struct delivery_row *row)
 
 static void visit_message(void *ctx, const struct message_row *row)
 {
-	note(ctx, "m", (int)row->state, row->prompt);
+	note(ctx, message_state_name(row->state), row->attempts, row->prompt);
 }
 
 static void visit_attempt(void *ctx, const struct attempt_row *row)
@@ -214,8 +214,8 @@ static void test_visit(void **state)
 	(void)put_again(kit, id, MESSAGE_QUEUED);
 	kit_commit(kit);
 	OK(store_delivery_visit(kit->store, id, &visitor, &err));
-	assert_string_equal(visit.text, "d0:github m5:please fix the test a1:continue a1:look a2:look r0:comment "
-					"m1:please fix the test ");
+	assert_string_equal(visit.text, "d0:github failed0:please fix the test a1:continue a1:look a2:look "
+					"r0:comment queued0:please fix the test ");
 	REFUSED(ERR_NOT_FOUND, store_delivery_visit(kit->store, "nothing", &visitor, &err));
 }
 

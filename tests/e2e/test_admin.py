@@ -8,7 +8,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-from harness import (JOB_SLACK, Wire, eq, has, is_id, lacks, main, ok, request_bytes, scenario)  # noqa: E402
+from harness import (JOB_SLACK, Wire, eq, has, inline, is_id, lacks, main, ok, request_bytes, scenario)  # noqa: E402
 
 TOKEN = "admin-token-0123456789abcdef"
 
@@ -179,6 +179,28 @@ def ledger_one(t):
     reply, = message["replies"]
     eq((reply["kind"], reply["state"]), ("comment", "posted"), "the reply")
     has(reply["text"], "job is not an API job")
+
+
+@scenario("What went along in another's prompt names it; the turn of both is counted as followed until it is over")
+def ledger_lead(t):
+    t.configure(nairi={"follow": {"poll_min": "100ms"}}, sources={"github": {"batch": "300ms"}})
+    t.any_comment()
+    job = t.linked()
+    t.sandbox.post("/turns", {"job": job, "manual": True})
+    t.start()
+    first, second = (t.github("pull_request_review_comment", inline(text)).json["delivery_id"] 
+                     for text in ("one", "two"))
+    t.sandbox.wait(job, 1)
+    t.settled()
+    lead, = t.bridge.delivery(first)["messages"]
+    along, = t.bridge.delivery(second)["messages"]
+    eq((lead["kind"], along["kind"]), ("continue", "continue"), "kinds")
+    ok("lead" not in lead, "the first has a lead")
+    eq((along["lead"], along["lead_delivery_id"]), (lead["message"], first), "what it went along with")
+    eq((along["job_id"], along["message_id"]), (job, lead["message_id"]), "one prompt")
+    eq(t.bridge.status()["deliver"]["followed"], 1, "followed")
+    t.sandbox.post(f"/jobs/{job}/finish", {})
+    t.until(lambda: t.bridge.delivery(second)["messages"][0]["state"] == "answered", "the answer")
 
 
 @scenario("The status counts what is there")

@@ -665,7 +665,7 @@ def reaction(t):
     t.github("pull_request_review", review("z"))
     eq(t.sandbox.reactions(), [], "reactions before acceptance")
     t.sandbox.release()
-    t.sandbox.wait(job, 4)
+    t.sandbox.wait(job, 3)  # the inline comment and the review go as one prompt
     t.settled()
     eq(sorted((item["target"], item["number"], item["content"]) for item in t.sandbox.reactions()),
        sorted([("issue_comment", payload["comment"]["id"], "eyes"),

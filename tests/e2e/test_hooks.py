@@ -826,7 +826,7 @@ def trigger_command(t):
     t.start()
     for text in ("see /nairi", "/nairibot", "> /nairi x", "```\n/nairi x\n```", "a/nairi", "nairi"):
         ignored(t.comment(text), "no trigger")
-    for text in ("/nairi fix it", "Hello.\n\n/nairi fix it", "  /nairi"):
+    for text in ("/nairi fix it", "Hello.\n\n/nairi fix it", "  /nairi go on"):
         queued(t.comment(text))
     t.settled()
     eq(len(t.sandbox.prompts(job)), 3, "messages")

@@ -143,6 +143,17 @@ def continues(c, job):
     c.ask(422, "POST", path, value={"job_id": JOB_UNKNOWN, "prompt": "hello"})
 
 
+def starts(c):
+    path = "/api/v1/start"
+    whole = {"agent": "my-agent", "prompt": "hello", "ask": True, "link": "github:octo/hello#44"}
+    c.ask(201, "POST", path, value=whole)
+    c.ask(202, "POST", path, query="?wait=0", value={"agent": "my-agent", "prompt": "hello"})
+    c.ask(400, "POST", path, value={"prompt": "hello"})
+    c.ask(413, "POST", path, value={"agent": "my-agent", "prompt": "x" * 70000})
+    c.ask(415, "POST", path, raw=b"{}", kind="text/plain")
+    c.ask(422, "POST", path, value={"agent": "no-agent", "prompt": "hello"})
+
+
 def ledger(c):
     c.t.until(lambda: not c.ask(200, "GET", "/api/v1/status").json["deliver"]["waiting"], "an empty queue")
     rows = c.ask(200, "GET", "/api/v1/deliveries").json["deliveries"]
@@ -153,7 +164,8 @@ def ledger(c):
     c.ask(400, "GET", "/api/v1/deliveries/{id}", "1")
     c.ask(404, "GET", "/api/v1/deliveries/{id}", NO_ID)
     template = "/api/v1/deliveries/{id}/replay"
-    forwarded = next(row for row in rows if row["state"] == "forwarded")["delivery_id"]
+    sent = [row for row in rows if row["state"] in ("forwarded", "answered") and row["event"] != "admin.start"]
+    forwarded = sent[0]["delivery_id"]
     ignored = next(row for row in rows if row["state"] == "ignored")["delivery_id"]
     c.ask(202, "POST", template, forwarded)
     c.ask(400, "POST", template, "1")
@@ -170,6 +182,7 @@ def full_queue(c, job, delivery):
         c.hook(202, {"job_id": job, "prompt": f"number {number}"}, extra=[("Prefer", "wait=1")])
     c.hook(503, {"job_id": job, "prompt": "too many"})
     c.ask(503, "POST", "/api/v1/continue", value={"job_id": job, "prompt": "too many"})
+    c.ask(503, "POST", "/api/v1/start", value={"agent": "my-agent", "prompt": "too many"})
     c.ask(503, "POST", "/api/v1/deliveries/{id}/replay", delivery)
     c.t.sandbox.clear()
     c.t.sandbox.release()
@@ -206,6 +219,7 @@ def openapi(t):
     hooks(c, job)
     links(c, job)
     continues(c, job)
+    starts(c)
     full_queue(c, job, ledger(c))
     wrong_methods(c)
     for template in c.file["paths"]:
@@ -215,7 +229,7 @@ def openapi(t):
             name = NO_ID if "{" in template else None
             c.ask(401, method, template, name, token=None)
             c.ask(401, method, template, name, token=TOKEN[:-1] + "X")
-    for path in ("/", "/api", "/api/v1", "/api/v1/", "/api/v1/start", "/api/v1/links/", "/api/v1/links/a/b",
+    for path in ("/", "/api", "/api/v1", "/api/v1/", "/api/v1/starts", "/api/v1/links/", "/api/v1/links/a/b",
                  "/api/v1/status/", "/api/v2/status", "/api/v1/deliveries/" + NO_ID + "/"):
         eq(call(c.admin, "GET", path, [("Authorization", f"Bearer {TOKEN}")]).status, 404, path)
     eq(sorted(c.documented() - c.seen - set(NOT_PROVOKED)), [], "documented, and never seen")

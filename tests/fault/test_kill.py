@@ -153,10 +153,114 @@ def settled_or_dead(t, dead):
     return deliver["waiting"] == deliver["in_flight"] == deliver["replies_waiting"] == status["store"]["waiting"] == 0
 
 
+TURNS = ("before-turn", "after-turn")  # as many as there are turns that end, when all else is done; see also below
+
 for point_ in points():
-    for passage_ in (1, 2, 3) if point_ == "after-reply-sending" else (1, 2, 4, 9):  # there are three comments
+    for passage_ in (1, 2, 3) if point_ in ("after-reply-sending", *TURNS) else (1, 2, 4, 9):  # there are three comments
         dies(point_, passage_)
-    dies(point_, 2, twice=True)
+    if point_ not in TURNS:
+        dies(point_, 2, twice=True)
+
+
+# ---- turns: what is edited, answered, started ----
+
+def follows(t, reply, **source):
+    """Turns move only by hand, so that a death finds each where it was."""
+    t.bridge.program = FAULT_BRIDGE
+    t.any_comment()
+    t.configure(nairi={"follow": {"poll_min": "50ms", "poll_max": "200ms"}}, retry={"first": "10ms", "max": "100ms"},
+                sources={"github": {"reply": reply, **source}})
+    return t
+
+
+class Lives:
+    """A bridge that dies at this point, and is started again without it."""
+
+    def __init__(self, t, point, passage):
+        self.t, self.deaths = t, 0
+        t.start({"NAIRI_BRIDGE_FAULT": f"{point}:{passage}"}, wait=False)
+        try:
+            t.bridge.wait_started()
+        except Gone:
+            self.revive()
+
+    def revive(self):
+        eq(self.t.bridge.wait_end(), -signal.SIGKILL, "how it ended")
+        self.deaths += 1
+        self.t.bridge.start()
+
+    def comment(self, number, text):
+        payload, delivery = comment(text, number), str(uuid.uuid4())
+        while True:
+            try:
+                if self.t.github("issue_comment", payload, delivery).status in (200, 202):
+                    return
+            except (Closed, OSError, Gone):
+                self.revive()
+
+    def until(self, condition, what):
+        def alive():
+            if self.t.bridge.ended:
+                self.revive()
+            return condition()
+        return self.t.until(alive, what, 60)
+
+
+POINTS = ("before-turn", "after-turn", "after-reply-sending", "after-reply-answer", "after-answer", "after-sending", "after-record")
+
+
+def dies_following(point, passage, reply):
+    def run(t):
+        job = t.linked(42)
+        follows(t, reply)
+        lives = Lives(t, point, passage)
+        bodies = lambda: [item["body"] for item in t.sandbox.comments(number=42)]  # noqa: E731
+        for number in (1, 2):
+            t.sandbox.post("/turns", {"job": job, "answer": f"Answer {number}.", "work_ms": 100})
+            lives.comment(42, f"prompt {number}")
+            lives.until(lambda: any(f"Answer {number}." in body for body in bodies()), f"answer {number} (there: {bodies()})")
+        lives.until(lambda: settled_or_dead(t, lives.revive), "an empty queue")
+        eq([[f"Answer {number}." in body for number in (1, 2)] for body in bodies()], [[True, False], [False, True]],
+           f"answers in {bodies()}")
+        eq((t.sandbox.job(job)["user_messages"], t.sandbox.job(job)["duplicate_tags"]), (2, 0), "messages, twice")
+        lives.until(lambda: not t.bridge.deliveries(state="forwarded"), "no turn is open")
+        eq(lives.deaths, 1, "deaths")
+    run.__name__ = f"kill_{reply}_{point.replace('-', '_')}_{passage}"
+    scenario(f"reply: {reply}, killed at {point}, passage {passage}: each answer there, once, in one comment",
+             FAULT_BRIDGE is not None, "no build with fault points: make FAULTS=1 B=build/fault")(run)
+
+
+for point_ in POINTS:
+    for passage_ in (1, 2):
+        for reply_ in ("answers", "status"):
+            dies_following(point_, passage_, reply_)
+dies_following("after-reply-answer", 3, "status")  # the edits: eyes, comment, and then the answer
+dies_following("after-reply-answer", 4, "status")
+
+
+def dies_restarting(point, passage):
+    def run(t):
+        job = t.linked(42)
+        t.sandbox.post(f"/jobs/{job}/end", {"form": "inactive"})
+        follows(t, "answers", ended="restart", start={"agent": "my-agent"})
+        lives = Lives(t, point, passage)
+        lives.comment(42, "prompt 1")
+        lives.until(lambda: any("Done (turn 1)." in item["body"] for item in t.sandbox.comments(number=42)), "the answer")
+        lives.until(lambda: settled_or_dead(t, lives.revive), "an empty queue")
+        found = t.sandbox.get("/messages", text="You carry on the work")
+        eq((found["count"], found["jobs"]), (1, 1), "messages to new jobs, new jobs")
+        eq(t.sandbox.get("/duplicates")["duplicates"], [], "tags that came twice")
+        eq(sum("a new one carries on" in item["body"] for item in t.sandbox.comments(number=42)), 1, "how often it is told")
+        eq(len(t.sandbox.comments(number=42)), 2, "comments")
+        eq(lives.deaths, 1, "deaths")
+    run.__name__ = f"kill_restart_{point.replace('-', '_')}_{passage}"
+    scenario(f"ended: restart, killed at {point}, passage {passage}: one new job, told once, answered once",
+             FAULT_BRIDGE is not None, "no build with fault points: make FAULTS=1 B=build/fault")(run)
+
+
+for point_ in POINTS:
+    for passage_ in (1, 2):  # of the message to the old job, then of the start
+        dies_restarting(point_, passage_)
 
 
 @scenario(f"Killed {ROUNDS} times at random under load, with faults upstream: nothing lost, nothing twice, in order, told once")

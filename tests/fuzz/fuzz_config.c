@@ -5,10 +5,27 @@
  * input names.
  */
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "tests/support/config_kit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What its comments in config.h promise, too. */
+static size_t touch_conversation(const struct source_config *source)
+{
+	size_t sum = source->command != NULL ? strlen(source->command) : 0;
+
+	if (source->ended == ENDED_RESTART && source->start.agent == NULL)
+		abort();
+	sum += source->start.agent != NULL ? strlen(source->start.agent) : 0;
+	sum += source->git.token != NULL ? secret_len(source->git.token) : 0;
+	if (source->git.url != NULL && strstr(source->git.url, "{repo}") == NULL)
+		abort();
+	for (size_t i = 0; i < source->git.link_authors.count; i++)
+		sum += strlen(source->git.link_authors.items[i]);
+	return sum;
+}
 
 /* Looks at what was read, so that a sanitizer sees a pointer that leads nowhere. */
 static size_t touch(const struct config *config)
@@ -25,7 +42,11 @@ static size_t touch(const struct config *config)
 			sum += strlen(source->trust.users.items[j]);
 		if (source->trigger.word != NULL)
 			sum += strlen(source->trigger.word);
+		sum += touch_conversation(source);
 	}
+	for (size_t i = 0; i < config->nairi.discover.agents.count; i++)
+		sum += strlen(config->nairi.discover.agents.items[i]);
+	sum += config->git.cache != NULL ? strlen(config->git.cache) : 0;
 	for (size_t i = 0; i < config->link_count; i++)
 		sum += strlen(config->links[i].thread) + strlen(config->links[i].job);
 	return sum;

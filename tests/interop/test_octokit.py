@@ -53,7 +53,8 @@ def recorded(t):
     items = {item["number"]: item for item in node("list")}
     ok(len(items) > 300, f"only {len(items)} payloads")
     t.any_comment()
-    t.configure(sources={"github": {"trust": {"associations": EVERYBODY}, "forward": ["comments", "reviews"]}})
+    t.configure(sources={"github": {"trust": {"associations": EVERYBODY}, "forward": ["comments", "reviews"],
+                                        "batch": "0s"}})
     jobs = {thread: t.link(thread, t.job()) for thread in sorted({thread_of(item) for item in items.values()} - {None})}
     t.start()
     results = node("post", {"HOOK_URL": f"http://{t.bridge.address}/hooks/github", "SECRET": GITHUB_SECRET})
@@ -84,6 +85,23 @@ def recorded(t):
     eq(t.sandbox.get("/counts")["user_messages"], sum(map(len, expected.values())), "messages in all")
     print(f"# {len(items)} payloads of {len({item['event'] for item in items.values()})} events, "
           f"{sum(map(len, expected.values()))} forwarded")
+
+
+@scenario("With everything forwarded (CI results, pushes), all recorded payloads are still taken with 2xx")
+def everything(t):
+    items = node("list")
+    t.any_comment()
+    t.configure(sources={"github": {"trust": {"associations": EVERYBODY}, "ci": "all",
+                                    "forward": ["comments", "reviews", "ci", "pushes"]}})
+    for thread in sorted({thread_of(item) for item in items} - {None}):
+        t.link(thread, t.job())
+    t.start()
+    results = node("post", {"HOOK_URL": f"http://{t.bridge.address}/hooks/github", "SECRET": GITHUB_SECRET})
+    eq([result for result in results if result["status"] // 100 != 2], [], "answers that are not 2xx")
+    told = {items_of["event"] for result in results for items_of in items
+            if items_of["number"] == result["number"] and json.loads(result["body"])["status"] == "queued"}
+    ok({"issue_comment", "check_run", "check_suite"} <= told, f"queued were {told}")
+    t.settled()
 
 
 @scenario("The signatures that these tests make are those that octokit verifies")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One delivery from end to end, on loopback, with the real programs: demo.sh BRIDGE SANDBOX. Cleans up after itself.
+# One delivery from end to end and the answer to it, on loopback, with the real programs: demo.sh BRIDGE SANDBOX. Cleans up after itself.
 set -eu
 
 bridge=$1 sandbox=$2
@@ -53,13 +53,14 @@ cat >"$dir/config.yaml" <<YAML
 listen: 127.0.0.1:0
 admin: { listen: "unix:$dir/admin.sock" }
 store: sqlite:$dir/bridge.db
-nairi: { url: "$nairi", api_key: "\${NAIRI_API_KEY}" }
+nairi: { url: "$nairi", api_key: "\${NAIRI_API_KEY}", follow: { poll_min: 300ms } }
 log: { format: logfmt }
 sources:
   github:
     type: github
     secret: "\${WEBHOOK_SECRET}"
     api: { url: "$github", token: "\${GITHUB_TOKEN}" }
+    reply: answers
 YAML
 "$bridge" serve --config "$dir/config.yaml" 2>"$dir/bridge.log" &
 bridge_pid=$!
@@ -82,6 +83,7 @@ JSON
 		--data-binary "@$dir/comment.json" "$url"
 }
 curl -sS -o /dev/null -X POST -d '{"repo":"octo/hello","number":42,"id":1001,"user":"octocat","body":"x"}' "$control/github/comments"
+curl -sS -o /dev/null -X POST -d '{"job":"'"$job"'","pickup_ms":200,"work_ms":600,"answer":"*Done:* the program says good night to the moon, too. cc @octocat"}' "$control/turns"
 
 step "4. Somebody comments on #42; GitHub posts it, signed; the bridge keeps it, then answers"
 comment 42 1001 'Please also greet the moon.' | show
@@ -96,10 +98,14 @@ step "6. Its message id, in the log"
 await "the log" grep -q message.forwarded "$dir/bridge.log"
 grep message.forwarded "$dir/bridge.log" | show
 
-step "7. Somebody comments on #43, whose job came from Slack and cannot be continued"
+step "7. The agent answers; the bridge brings it back to the pull request, as Markdown that pings nobody"
+await "the answer" sh -c "curl -sS '$control/github/comments?repo=octo/hello&number=42' | grep -q 'good night'"
+curl -sS "$control/github/comments?repo=octo/hello&number=42&text=good" | text body | show
+
+step "8. Somebody comments on #43, whose job came from Slack and cannot be continued"
 comment 43 1002 'And the stars!' | show
 
-step "8. The error comes back, in the same place"
+step "9. The error comes back, in the same place"
 await "the reply" sh -c "curl -sS '$control/github/comments?repo=octo/hello&number=43' | grep -q 'not an API job'"
 curl -sS "$control/github/comments?repo=octo/hello&number=43" | text body | show
 

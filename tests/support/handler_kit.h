@@ -98,16 +98,18 @@ static inline struct config_secrets kit_secrets(struct kit_source *source, const
 
 static inline void kit_github(struct kit_source *source)
 {
-	static const char *const names[] = { "comments", "reviews" };
+	static const char *const names[] = { "comments", "reviews", "ci", "pushes" };
+	const char *ci = json_str(source->json, "ci");
 	const cJSON *forward = json_at(source->json, "forward"), *item = NULL;
 
 	source->github.secrets = kit_secrets(source, "secret");
 	source->github.forward = forward == NULL ? GITHUB_COMMENTS | GITHUB_REVIEWS : 0;
 	cJSON_ArrayForEach(item, forward) {
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			source->github.forward |= strcmp(item->valuestring, names[i]) == 0 ? 1U << i
 											   : 0;
 	}
+	source->github.ci = ci != NULL && strcmp(ci, "all") == 0 ? GITHUB_CI_ALL : GITHUB_CI_FAILURES;
 	source->signs_body = true;
 	source->config.api.url = json_str(source->json, "api");
 	source->config.settings = &source->github;
@@ -239,6 +241,39 @@ static inline void kit_put_person(struct json_writer *w, const char *name,
 	json_end_object(w);
 }
 
+static inline void kit_put_lookup(struct json_writer *w, const struct lookup *lookup)
+{
+	json_begin_object(w, "lookup");
+	json_put_bool(w, "code", (lookup->wants & LOOKUP_CODE) != 0);
+	json_put_bool(w, "thread", (lookup->wants & LOOKUP_THREAD) != 0);
+	json_put_bool(w, "push", (lookup->wants & LOOKUP_PUSH) != 0);
+	json_put_str(w, "repo", lookup->repo);
+	json_put_str(w, "commit", lookup->commit);
+	json_put_str(w, "before", lookup->before);
+	json_put_str(w, "branch", lookup->branch);
+	json_put_str(w, "path", lookup->path);
+	json_put_int(w, "line", lookup->line);
+	json_put_int(w, "last_line", lookup->last_line);
+	json_put_bool(w, "old_side", lookup->old_side);
+	json_end_object(w);
+}
+
+/* Left out when they say nothing: the pace of what waits for nobody, the line of what has none. */
+static inline void kit_put_manner(struct json_writer *w, const struct event *event)
+{
+	static const char *const paces[] = { NULL, "burst", "joins" };
+
+	json_put_str(w, "pace", paces[event->pace]);
+	if (event->machine)
+		json_put_bool(w, "machine", true);
+	if (event->line != 0)
+		json_put_int(w, "line", event->line);
+	json_put_str(w, "covers", event->covers);
+	json_put_str(w, "hint", event->hint);
+	if (event->lookup != NULL)
+		kit_put_lookup(w, event->lookup);
+}
+
 static inline void kit_put_event(struct json_writer *w, const struct event *event)
 {
 	static const char *const kinds[] = { "message", "edit", "delete" };
@@ -260,6 +295,7 @@ static inline void kit_put_event(struct json_writer *w, const struct event *even
 	json_put_str(w, "file", event->file);
 	json_put_str(w, "lines", event->lines);
 	json_put_str(w, "quote", event->quote);
+	kit_put_manner(w, event);
 	if (event->place != NULL)
 		json_put_raw(w, "place", event->place);
 	json_end_object(w);

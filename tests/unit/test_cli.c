@@ -11,7 +11,7 @@
 
 #include "bridge/base/strbuf.h"
 #include "bridge/cli/config_file.h"
-#include "bridge/cli/follow.h"
+#include "bridge/cli/tail.h"
 #include "bridge/cli/print.h"
 #include "bridge/cli/verb.h"
 
@@ -322,54 +322,54 @@ static void make_id(unsigned long long ms, unsigned tail, char out[ID_SIZE])
 
 static void news_are_told_once(void **state)
 {
-	CLEANUP(follow_free_at) struct follow *follow = follow_new();
+	CLEANUP(tail_free_at) struct tail *tail = tail_new();
 	char one[ID_SIZE], other[ID_SIZE];
 
 	(void)state;
 	make_id(1700000000000ULL, 1, one);
 	make_id(1700000000000ULL, 2, other);
-	assert_true(follow_is_news(follow, other, "queued"));
-	assert_false(follow_is_news(follow, other, "queued"));
-	assert_true(follow_is_news(follow, one, "queued")); /* kept later, though it came first */
-	assert_true(follow_is_news(follow, other, "forwarded"));
-	assert_false(follow_is_news(follow, other, "forwarded"));
-	assert_false(follow_is_news(follow, NULL, "queued"));
-	assert_false(follow_is_news(follow, "x", "queued"));
+	assert_true(tail_is_news(tail, other, "queued"));
+	assert_false(tail_is_news(tail, other, "queued"));
+	assert_true(tail_is_news(tail, one, "queued")); /* kept later, though it came first */
+	assert_true(tail_is_news(tail, other, "forwarded"));
+	assert_false(tail_is_news(tail, other, "forwarded"));
+	assert_false(tail_is_news(tail, NULL, "queued"));
+	assert_false(tail_is_news(tail, "x", "queued"));
 }
 
 static void a_look_begins_before_the_newest(void **state)
 {
-	CLEANUP(follow_free_at) struct follow *follow = follow_new();
+	CLEANUP(tail_free_at) struct tail *tail = tail_new();
 	char id[ID_SIZE], after[ID_SIZE], expected[ID_SIZE];
 
 	(void)state;
-	follow_start(follow, after);
+	tail_start(tail, after);
 	assert_string_equal(after, "00000000-0000-7000-8000-000000000000");
 	make_id(1700000000000ULL, 1, id);
-	assert_true(follow_is_news(follow, id, "queued"));
-	follow_start(follow, after);
-	make_id(1700000000000ULL - FOLLOW_BACK_MS, 0, expected);
+	assert_true(tail_is_news(tail, id, "queued"));
+	tail_start(tail, after);
+	make_id(1700000000000ULL - TAIL_BACK_MS, 0, expected);
 	assert_string_equal(after, expected);
 }
 
 static void what_is_forgotten_is_not_told_again(void **state)
 {
-	CLEANUP(follow_free_at) struct follow *follow = follow_new();
+	CLEANUP(tail_free_at) struct tail *tail = tail_new();
 	char id[ID_SIZE], after[ID_SIZE];
 
 	(void)state;
-	for (unsigned i = 0; i < FOLLOW_SEEN + 10; i++) {
+	for (unsigned i = 0; i < TAIL_SEEN + 10; i++) {
 		make_id(1700000000000ULL, i, id);
-		assert_true(follow_is_news(follow, id, "queued"));
+		assert_true(tail_is_news(tail, id, "queued"));
 	}
-	for (unsigned i = 0; i < FOLLOW_SEEN + 10; i++) {
+	for (unsigned i = 0; i < TAIL_SEEN + 10; i++) {
 		make_id(1700000000000ULL, i, id);
-		assert_false(follow_is_news(follow, id, "queued"));
+		assert_false(tail_is_news(tail, id, "queued"));
 	}
 	make_id(1700000000000ULL, 5, id);
-	assert_false(follow_is_news(follow, id, "forwarded"));
+	assert_false(tail_is_news(tail, id, "forwarded"));
 	make_id(1700000000000ULL, 9, id);
-	follow_start(follow, after);
+	tail_start(tail, after);
 	assert_string_equal(after, id);
 }
 

@@ -85,6 +85,29 @@ static void done_comes_after_the_commit(void **state)
 	}
 }
 
+static void what_only_wants_the_thread_needs_no_store(void **state)
+{
+	struct bench *bench = *state;
+	struct committer_stats before, after;
+
+	struct item *first = push(bench);
+	wait_done(bench, 1);
+	assert_int_equal(stored(bench, first), 1);
+	committer_stats(bench->committer, &before);
+	assert_int_equal(sqlite3_exec(bench->other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (size_t i = 0; i < 10; i++) {
+		struct item *item = item_new(bench);
+		item->item.apply = NULL;
+		committer_keep(bench->committer, &item->item);
+		wait_done(bench, i + 2);
+		assert_int_equal(item->result, ERR_NONE);
+		assert_false(pthread_equal(item->thread, pthread_self()));
+	}
+	committer_stats(bench->committer, &after);
+	assert_int_equal(after.batches, before.batches);
+	assert_int_equal(sqlite3_exec(bench->other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+}
+
 /* ---- pushed from elsewhere ---- */
 
 static void push_again(struct item *item)
@@ -259,6 +282,7 @@ int main(void)
 		STARTED(what_gathers_is_committed_at_once),
 		STARTED(a_long_queue_takes_several_batches),
 		STARTED(done_comes_after_the_commit),
+		STARTED(what_only_wants_the_thread_needs_no_store),
 		STARTED(done_may_push),
 		STARTED(many_threads_push),
 		STARTED(takes_no_others_along),

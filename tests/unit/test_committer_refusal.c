@@ -81,6 +81,47 @@ static void finds_out_by_itself_that_the_store_is_back(void **state)
 	assert_true(stats.healthy);
 }
 
+/* Keeps the thread busy without ever writing, until the store is back. */
+static void push_idle(struct item *before)
+{
+	struct bench *bench = before->bench;
+	struct committer_stats stats;
+
+	committer_stats(bench->committer, &stats);
+	if (stats.healthy || bench->item_count >= ITEMS)
+		return;
+	(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	struct item *item = item_new(bench);
+	item->item.apply = NULL;
+	item->then = push_idle;
+	committer_keep(bench->committer, &item->item);
+}
+
+static void finds_out_although_others_want_the_thread(void **state)
+{
+	struct bench *bench = *state;
+	struct committer_stats stats;
+
+	(void)push_holding(bench);
+	open_gate(bench);
+	wait_done(bench, 1);
+	lock_store(bench);
+	struct item *refused = item_new(bench);
+	refused->then = push_idle;
+	assert_true(committer_push(bench->committer, &refused->item));
+	wait_done(bench, 3);
+	assert_int_equal(refused->result, ERR_BUSY);
+	unlock_store(bench);
+	int64_t until = clock_mono_ms() + DEADLINE_MS;
+	do {
+		committer_stats(bench->committer, &stats);
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	} while (!stats.healthy && clock_mono_ms() < until);
+	assert_true(stats.healthy);
+	stop(bench, 1000);
+	assert_true(bench->item_count < ITEMS);
+}
+
 static void gives_up_at_the_deadline(void **state)
 {
 	struct bench *bench = *state;
@@ -104,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STARTED(survives_a_store_that_refuses),
 		STARTED(finds_out_by_itself_that_the_store_is_back),
+		STARTED(finds_out_although_others_want_the_thread),
 		STARTED(gives_up_at_the_deadline),
 	};
 

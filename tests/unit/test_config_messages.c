@@ -112,7 +112,7 @@ static void says_what_is_wrong_with_a_key(void **state)
 		{ KIT_BASE "limits: { \"a\\nb\": 1 }\n",
 		  "c.yaml:3:11: unknown key \"a\\nb\" in limits\n" },
 		/* of later versions */
-		{ KIT_BASE "git: {}\n", "c.yaml:3:1: unknown key \"git\" in the top level\n" },
+		{ KIT_BASE "handlers: {}\n", "c.yaml:3:1: unknown key \"handlers\" in the top level\n" },
 	};
 
 	(void)state;
@@ -220,8 +220,9 @@ static void says_what_is_wrong_with_a_source(void **state)
 		  "c.yaml:2:41: unknown key \"reply\" in sources.p\n" },
 		{ SOURCE("events: []"), "c.yaml:3:31: unknown key \"events\" in sources.t\n" },
 		{ SOURCE("prompt: x"), "c.yaml:3:31: unknown key \"prompt\" in sources.t\n" },
-		{ SOURCE("reply: status"),
-		  "c.yaml:3:38: sources.t.reply: expected one of none, errors, got \"status\"\n" },
+		{ SOURCE("reply: stauts"),
+		  "c.yaml:3:38: sources.t.reply: expected one of none, errors, answers, status, got \"stauts\" "
+		  "(did you mean \"status\"?)\n" },
 		{ SOURCE("respond: later"), "c.yaml:3:40: sources.t.respond: expected one of "
 					    "queued, outcome, got \"later\"\n" },
 		{ SOURCE("respond_within: 61s"),

@@ -97,7 +97,7 @@ static void names_every_key(void **state)
 		if (kit_types[i]->settings != NULL)
 			check_table(then, kit_types[i]->settings);
 		if (kit_types[i]->conversational)
-			check_table(then, &sources_conversational);
+			check_table(then, &conversation_table);
 		else
 			assert_null(
 				cJSON_GetObjectItemCaseSensitive(get(then, "properties"), "reply"));
@@ -122,7 +122,7 @@ static void says_what_values_may_be(void **state)
 	assert_string_equal(get(get(limits, "body"), "default")->valuestring, "25MiB");
 	assert_non_null(
 		strstr(get(get(limits, "body"), "description")->valuestring, " (1KiB to 64MiB)"));
-	assert_int_equal(cJSON_GetArraySize(get(cJSON_GetArrayItem(reply, 0), "enum")), 2);
+	assert_int_equal(cJSON_GetArraySize(get(cJSON_GetArrayItem(reply, 0), "enum")), 4);
 	assert_int_equal(cJSON_GetArraySize(defaults), 3);
 	assert_true(lists(defaults, "COLLABORATOR"));
 	get(get(get(schema, "properties"), "links"), "allOf");
@@ -155,12 +155,46 @@ static void patterns_match_what_is_read(void **state)
 	}
 }
 
+/* The pattern of a command, held against what the reader takes. */
+static void knows_a_command(void **state)
+{
+	CLEANUP(delete_schema) cJSON *schema = make_schema(state);
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{ "none", true },   { "/nairi", true }, { "!n", true },    { "`x", true },
+		{ "~x", true },     { "[x", true },     { "@x", true },    { "${A}", true },
+		{ "n${A}", true },  { "nairi", false }, { "/", false },    { "", false },
+		{ "/a b", false },  { "9/", false },    { "Zx", false },   { "/\xC3\xBC", false },
+		{ "nones", false }, { " /x", false },  { "ax", false },    { "zx", false },
+		{ "Ax", false },    { "0x", false },
+	};
+	const cJSON *talk = get(
+		cJSON_GetArrayItem(get(get(get(schema, "$defs"), "source"), "allOf"), 0), "then");
+	const cJSON *command = get(get(talk, "properties"), "command");
+	const cJSON *pattern = get(cJSON_GetArrayItem(get(command, "allOf"), 0), "pattern");
+	regex_t regex;
+
+	assert_string_equal(get(command, "default")->valuestring, "/nairi");
+	assert_null(cJSON_GetObjectItemCaseSensitive(get(get(talk, "properties"), "when_busy"), "default"));
+	assert_int_equal(regcomp(&regex, pattern->valuestring, REG_EXTENDED | REG_NOSUB), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool good = regexec(&regex, rows[i].text, 0, NULL, 0) == 0;
+		if (good != rows[i].good)
+			print_error("\"%s\"\n", rows[i].text);
+		assert_true(good == rows[i].good);
+	}
+	regfree(&regex);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_every_key),
 		cmocka_unit_test(says_what_values_may_be),
 		cmocka_unit_test(patterns_match_what_is_read),
+		cmocka_unit_test(knows_a_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

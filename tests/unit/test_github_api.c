@@ -18,6 +18,12 @@
 #define REVIEW \
 	"{\"repo\":\"octo/hello\",\"number\":42,\"kind\":\"review\",\"id\":2937895671,\"top\":2937895671}"
 
+#define COMMIT "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
+#define ON_COMMIT \
+	"{\"repo\":\"octo/hello\",\"commit\":\"" COMMIT "\",\"kind\":\"commit_comment\",\"id\":33548674," \
+	"\"top\":33548674}"
+#define THREAD "{\"repo\":\"octo/hello\",\"number\":42,\"kind\":\"issue_comment\"}"
+
 struct fixture {
 	struct kit_source *source;
 	const struct forge *forge;
@@ -107,9 +113,67 @@ static void replies(void **state)
 		f, REPLY_REACTION, INLINE,
 		"https://ghes.example/api/v3/repos/octo/hello/pulls/comments/2284312999/reactions",
 		eyes);
+	expect_reply(f, REPLY_COMMENT, ON_COMMIT,
+		     "https://ghes.example/api/v3/repos/octo/hello/commits/" COMMIT "/comments", body);
+	expect_reply(f, REPLY_REACTION, ON_COMMIT,
+		     "https://ghes.example/api/v3/repos/octo/hello/comments/33548674/reactions", eyes);
+	expect_reply(f, REPLY_COMMENT, THREAD,
+		     "https://ghes.example/api/v3/repos/octo/hello/issues/42/comments", body);
 	assert_int_equal(
 		f->forge->reply_request(f->source->state, &order, f->arena, &call, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_NOT_FOUND);
+	const struct reply_order nothing = order_of(REPLY_REACTION, THREAD, NULL);
+	assert_int_equal(
+		f->forge->reply_request(f->source->state, &nothing, f->arena, &call, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_NOT_FOUND);
+}
+
+/* ---- edits ---- */
+
+static void edits(void **state)
+{
+	static const struct {
+		const char *place, *remote_id, *url;
+	} rows[] = {
+		{ ISSUE, "issue_comment/7", "https://ghes.example/api/v3/repos/octo/hello/issues/comments/7" },
+		{ REVIEW, "issue_comment/7", "https://ghes.example/api/v3/repos/octo/hello/issues/comments/7" },
+		{ THREAD, "issue_comment/7", "https://ghes.example/api/v3/repos/octo/hello/issues/comments/7" },
+		{ INLINE, "review_comment/8", "https://ghes.example/api/v3/repos/octo/hello/pulls/comments/8" },
+		{ ON_COMMIT, "commit_comment/9", "https://ghes.example/api/v3/repos/octo/hello/comments/9" },
+	};
+	static const char *const bad[] = { "",		       "issue_comment",	    "issue_comment/",
+					   "issue_comment/x",  "issue_comment/1/2", "issue_comment/-1",
+					   "issue_comment/01", "other/1",	    "review/1",
+					   "reaction/1",       "issue_comment/9999999999999999999" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct reply_order order = order_of(REPLY_COMMENT, rows[i].place, "new");
+		struct http_call_spec call = { 0 };
+		assert_int_equal(f->forge->edit_request(f->source->state, &order, rows[i].remote_id, f->arena, &call,
+							&f->err),
+				 0);
+		assert_string_equal(call.method, "PATCH");
+		assert_string_equal(call.url, rows[i].url);
+		assert_string_equal(call.body, "{\"body\":\"new\"}");
+		check_headers(&call);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct reply_order order = order_of(REPLY_COMMENT, ISSUE, "new");
+		struct http_call_spec call = { 0 };
+		if (f->forge->edit_request(f->source->state, &order, bad[i], f->arena, &call, &f->err) == 0)
+			fail_msg("%s: %s", bad[i], call.url);
+		assert_int_equal(f->err.code, ERR_INVALID);
+	}
+	char *text = calloc(1, f->forge->max_reply + 2);
+	assert_non_null(text);
+	memset(text, 'x', f->forge->max_reply + 1);
+	const struct reply_order order = order_of(REPLY_COMMENT, ISSUE, text);
+	struct http_call_spec call = { 0 };
+	assert_int_equal(
+		f->forge->edit_request(f->source->state, &order, "issue_comment/7", f->arena, &call, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_TOO_LARGE);
+	free(text);
 }
 
 static void replies_are_bounded(void **state)
@@ -183,6 +247,17 @@ static void questions(void **state)
 	assert_string_equal(call.url,
 			    "https://ghes.example/api/v3/repos/octo/hello/pulls/42/comments"
 			    "?since=2026-04-12T18:40:12Z&per_page=100&sort=created&direction=desc");
+	order.place = ON_COMMIT;
+	assert_int_equal(
+		f->forge->lookup_request(f->source->state, &order, f->arena, &call, &f->err), 0);
+	assert_string_equal(call.url, "https://ghes.example/api/v3/repos/octo/hello/commits/" COMMIT
+				      "/comments?per_page=100");
+	order.place = THREAD;
+	assert_int_equal(
+		f->forge->lookup_request(f->source->state, &order, f->arena, &call, &f->err), 0);
+	assert_string_equal(call.url,
+			    "https://ghes.example/api/v3/repos/octo/hello/issues/42/comments"
+			    "?since=2026-04-12T18:40:12Z&per_page=100");
 	order.kind = REPLY_REACTION;
 	assert_int_equal(
 		f->forge->lookup_request(f->source->state, &order, f->arena, &call, &f->err), -1);
@@ -246,6 +321,10 @@ static void posted(void **state)
 	assert_string_equal(result.remote_id, "issue_comment/3492800000");
 	result = read_reply(f, REPLY_COMMENT, INLINE, &answer);
 	assert_string_equal(result.remote_id, "review_comment/3492800000");
+	result = read_reply(f, REPLY_COMMENT, ON_COMMIT, &answer);
+	assert_string_equal(result.remote_id, "commit_comment/3492800000");
+	result = read_reply(f, REPLY_COMMENT, THREAD, &answer);
+	assert_string_equal(result.remote_id, "issue_comment/3492800000");
 	result = read_reply(f, REPLY_REACTION, ISSUE, &answer);
 	assert_int_equal(result.verdict, REPLY_POSTED);
 	answer.status = 200;
@@ -480,6 +559,81 @@ static void permissions(void **state)
 	}
 }
 
+static void edited(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		struct http_header header;
+		enum reply_verdict verdict;
+		int64_t wait_ms;
+		bool all;
+	} rows[] = {
+		{ 200, "{\"id\":7}", { NULL, NULL }, REPLY_POSTED, -1, false },
+		/* Unknown: to do it again does no harm. */
+		{ 200, "<html></html>", { NULL, NULL }, REPLY_LATER, -1, false },
+		{ 502, "<html></html>", { NULL, NULL }, REPLY_LATER, -1, false },
+		{ 500, "{\"message\":\"x\"}", { NULL, NULL }, REPLY_LATER, -1, false },
+		{ 404, "{\"message\":\"Not Found\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
+		{ 410, "{\"message\":\"Gone\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
+		{ 403, "{\"message\":\"locked\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
+		{ 422, "{\"message\":\"too long\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
+		{ 403, "{\"message\":\"x\"}", { "Retry-After", "30" }, REPLY_LATER, 30000, true },
+		{ 429, "{\"message\":\"x\"}", { NULL, NULL }, REPLY_LATER, 60000, true },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct http_answer answer =
+			answer_of(rows[i].status, rows[i].body, &rows[i].header, rows[i].header.name != NULL);
+		struct reply_result result = { 0 };
+		f->forge->edit_read(f->source->state, &answer, NOW, f->arena, &result);
+		if (result.verdict != rows[i].verdict || result.wait_ms != rows[i].wait_ms ||
+		    result.all != rows[i].all)
+			fail_msg("%d %s: %d %lld", rows[i].status, rows[i].body, result.verdict,
+				 (long long)result.wait_ms);
+		assert_true((result.text != NULL) == (result.verdict != REPLY_POSTED));
+	}
+}
+
+/* ---- threads ---- */
+
+static void threads(void **state)
+{
+	static const char *const bad[] = { "",		  "octo/hello",	   "octo/hello#",    "octo/hello#0",
+					   "octo/hello#042", "octo/hello#4x", "octo/hello#4#2", "octo#42",
+					   "#42",	  "octo/..#42",	   "octo/a b#42",    "octo/hello#-4",
+					   "octo/hello#9999999999999999999" };
+	struct fixture *f = *state;
+	const void *source = f->source->state;
+	const char *place = NULL, *repo = NULL, *ref = NULL, *url = NULL, *thread = NULL;
+
+	assert_int_equal(f->forge->place_of_thread(source, "octo/hello#42", f->arena, &place, &f->err), 0);
+	assert_string_equal(place, THREAD);
+	/* As a typed key may have it. */
+	assert_int_equal(f->forge->ref_of_thread(source, "Octo/hello#42", f->arena, &repo, &ref, &f->err), 0);
+	assert_string_equal(repo, "octo/hello");
+	assert_string_equal(ref, "refs/pull/42/head");
+	assert_int_equal(f->forge->url_of_thread(source, "octo/hello#42", f->arena, &url, &f->err), 0);
+	assert_string_equal(url, "https://ghes.example/octo/hello/pull/42");
+	assert_int_equal(f->source->handler->thread_of_url(source, url, f->arena, &thread, &f->err), 0);
+	assert_string_equal(thread, "octo/hello#42");
+	const struct handler *handler = f->source->handler;
+	assert_int_equal(handler->thread_normalise(source, "Octo-Org/Hello.C#42", f->arena, &thread, &f->err), 0);
+	assert_string_equal(thread, "octo-org/hello.c#42");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (f->forge->place_of_thread(source, bad[i], f->arena, &place, &f->err) == 0 ||
+		    f->err.code != ERR_NOT_FOUND ||
+		    f->forge->ref_of_thread(source, bad[i], f->arena, &repo, &ref, &f->err) == 0 ||
+		    f->err.code != ERR_NOT_FOUND ||
+		    f->forge->url_of_thread(source, bad[i], f->arena, &url, &f->err) == 0 ||
+		    f->err.code != ERR_NOT_FOUND ||
+		    handler->thread_normalise(source, bad[i], f->arena, &thread, &f->err) == 0 ||
+		    f->err.code != ERR_INVALID)
+			fail_msg("%s", bad[i]);
+	}
+}
+
 static void identities(void **state)
 {
 	struct fixture *f = *state;
@@ -501,6 +655,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(replies),
+		TEST(edits),
+		TEST(edited),
+		TEST(threads),
 		TEST(replies_are_bounded),
 		TEST(nothing_of_a_place_leads_elsewhere),
 		TEST(questions),

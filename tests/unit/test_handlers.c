@@ -18,7 +18,7 @@
 #include "tests/support/handler_kit.h"
 
 #define FIXTURES    "tests/fixtures"
-#define MAX_CASES   100
+#define MAX_CASES   200
 #define OUTCOME_MAX ((size_t)64 << 20)
 
 struct fixture {
@@ -175,16 +175,38 @@ static void check_text(const char *text, bool required)
 		assert_true(utf8_valid(text, strlen(text)));
 }
 
+/* What another room builds a path, a URL and a Git command of. */
+static void check_lookup(const struct lookup *lookup)
+{
+	if (lookup == NULL)
+		return;
+	check_text(lookup->repo, true);
+	check_text(lookup->commit, true);
+	check_text(lookup->branch, false);
+	assert_true(lookup->wants != 0);
+	size_t digits = strspn(lookup->commit, "0123456789abcdefABCDEF");
+	assert_true((digits == 40 || digits == 64) && lookup->commit[digits] == '\0');
+	assert_true((lookup->before != NULL) == ((lookup->wants & LOOKUP_PUSH) != 0));
+	assert_true((lookup->path != NULL) == ((lookup->wants & LOOKUP_CODE) != 0));
+	assert_true((lookup->line > 0) == (lookup->path != NULL));
+	assert_true(lookup->last_line == 0 || lookup->last_line > lookup->line);
+}
+
 static void check_event(const struct event *event)
 {
 	check_text(event->name, true);
 	check_text(event->text, true);
 	check_text(event->did, true);
-	assert_true((event->thread != NULL) != (event->job_id != NULL));
+	/* Either names whom it is for, or what Git is to be asked for that. */
+	bool asks = event->lookup != NULL &&
+		(event->lookup->wants & (LOOKUP_THREAD | LOOKUP_PUSH)) != 0;
+	assert_int_equal((event->thread != NULL) + (event->job_id != NULL) + asks, 1);
+	check_lookup(event->lookup);
 	const char *const others[] = { event->thread,       event->job_id,      event->object,
-				       event->dedupe,       event->where,       event->title,
-				       event->url,          event->file,        event->lines,
-				       event->author.login, event->actor.login, event->quote };
+				       event->dedupe,       event->covers,      event->where,
+				       event->title,        event->url,         event->file,
+				       event->lines,        event->author.login, event->actor.login,
+				       event->quote,        event->hint };
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		check_text(others[i], false);
 		assert_true(others[i] == NULL || others[i][0] != '\0');
@@ -595,6 +617,7 @@ static void rows_are_complete(void **state)
 		assert_true(forge->max_reply > 1000);
 		assert_true((forge->reply_request != NULL) && (forge->reply_read != NULL));
 		assert_true((forge->lookup_request != NULL) && (forge->lookup_read != NULL));
+		assert_true((forge->edit_request != NULL) == (forge->edit_read != NULL));
 		assert_true((forge->permission_request == NULL) ==
 			    (forge->permission_read == NULL));
 		assert_true((forge->identity_request == NULL) == (forge->identity_read == NULL));

@@ -146,23 +146,23 @@ static void reserves(void **state)
 {
 	struct lanes *lanes = *state;
 
-	assert_true(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, A, 0));
 	assert_int_equal(lanes->busy, 1);
 	assert_int_equal(lanes->waiting, 0);
-	assert_false(lanes_reserve(lanes, A));
-	assert_true(lanes_reserve(lanes, B));
+	assert_false(lanes_reserve(lanes, A, 0));
+	assert_true(lanes_reserve(lanes, B, 0));
 	assert_null(lanes_next(lanes, 0));
 	struct waiting *added = add(lanes, A, 7, 0, 0);
 	assert_null(lanes_next(lanes, 0)); /* its place was taken: it is in flight already */
 	assert_false(lanes_remove(lanes, A, 7, 0));
 	(void)add(lanes, A, 8, 0, 0);
 	lanes_pop(lanes, added->lane, 0);
-	assert_false(lanes_reserve(lanes, A)); /* one waits: a new one would overtake it */
+	assert_false(lanes_reserve(lanes, A, 0)); /* one waits: a new one would overtake it */
 	lanes_pop(lanes, expect_next(lanes, A, 8, 0), 0);
 	lanes_unreserve(lanes, B);
 	assert_int_equal(lanes->busy, 0);
 	assert_int_equal(map_count(lanes->by_job), 0);
-	assert_true(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, A, 0));
 	lanes_unreserve(lanes, A);
 }
 
@@ -172,20 +172,20 @@ static void nothing_overtakes_what_is_announced(void **state)
 	struct lanes *lanes = *state;
 
 	lanes_announce(lanes, A);
-	assert_false(lanes_reserve(lanes, A));
-	assert_true(lanes_reserve(lanes, B));
+	assert_false(lanes_reserve(lanes, A, 0));
+	assert_true(lanes_reserve(lanes, B, 0));
 	lanes_unreserve(lanes, B);
 	(void)add(lanes, A, 1, 0, 0);
 	lanes_retract(lanes, A);
-	assert_false(lanes_reserve(lanes, A)); /* it stands there now */
+	assert_false(lanes_reserve(lanes, A, 0)); /* it stands there now */
 	lanes_pop(lanes, expect_next(lanes, A, 1, 0), 0);
 	lanes_announce(lanes, A);
 	lanes_announce(lanes, A);
 	lanes_retract(lanes, A); /* one was not committed, the other still may be */
-	assert_false(lanes_reserve(lanes, A));
+	assert_false(lanes_reserve(lanes, A, 0));
 	lanes_retract(lanes, A);
 	assert_int_equal(map_count(lanes->by_job), 0);
-	assert_true(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, A, 0));
 	lanes_unreserve(lanes, A);
 	lanes_retract(lanes, A); /* nobody announced anything */
 }
@@ -195,12 +195,12 @@ static void unreserve_with_something_behind(void **state)
 {
 	struct lanes *lanes = *state;
 
-	assert_true(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, A, 0));
 	(void)add(lanes, A, 2, 0, 100);
 	lanes_unreserve(lanes, A);
 	assert_int_equal(lanes->busy, 0);
 	lanes_pop(lanes, expect_next(lanes, A, 2, 100), 100);
-	assert_true(lanes_reserve(lanes, A));
+	assert_true(lanes_reserve(lanes, A, 0));
 	(void)add(lanes, A, 3, 50, 100);
 	lanes_unreserve(lanes, A);
 	assert_true(lanes_due(lanes) <= 100);
@@ -290,7 +290,7 @@ static void releases_whatever_it_holds(void **state)
 	(void)add(&lanes, A, 1, 0, 0);
 	(void)add(&lanes, A, 2, 0, 0);
 	(void)add(&lanes, B, 3, 700, 0);
-	assert_true(lanes_reserve(&lanes, C));
+	assert_true(lanes_reserve(&lanes, C, 0));
 	(void)expect_next(&lanes, A, 1, 0);
 	lanes_release(&lanes);
 	assert_int_equal(lanes.waiting + lanes.busy, 0);
@@ -392,7 +392,7 @@ static void step(struct model *model)
 		step_add(model, job);
 		break;
 	case 2:
-		if (!model->reserved[job] && lanes_reserve(model->lanes, job_name(job))) {
+		if (!model->reserved[job] && lanes_reserve(model->lanes, job_name(job), 0)) {
 			assert_null(model->busy[job]);
 			model->reserved[job] = true;
 		}

@@ -364,14 +364,22 @@ static void finds(void **state)
 	static const struct sight_row rows[] = {
 		{ "alone", 200, LIST(MESSAGE("cmsg_1", "user", "hi\\n\\n" TAG)), NAIRI_FOUND, "cmsg_1" },
 		{ "only the tag", 200, LIST(MESSAGE("cmsg_1", "user", TAG)), NAIRI_FOUND, "cmsg_1" },
-		{ "padded", 200, LIST(MESSAGE("cmsg_1", "user", "hi " TAG " \\r\\n\\n")), NAIRI_FOUND, "cmsg_1" },
+		{ "padded", 200, LIST(MESSAGE("cmsg_1", "user", "hi\\n" TAG " \\r\\n\\n")), NAIRI_FOUND, "cmsg_1" },
+		{ "first of two that were joined", 200,
+		  LIST(MESSAGE("cmsg_1", "user", "2 messages\\n\\na\\n" TAG "\\n\\n---\\n\\nb\\n[nairi-bridge " OTHER "]")),
+		  NAIRI_FOUND, "cmsg_1" },
+		{ "second of two that were joined", 200,
+		  LIST(MESSAGE("cmsg_1", "user", "a\\n[nairi-bridge " OTHER "]\\n\\n---\\n\\nb\\n" TAG)),
+		  NAIRI_FOUND, "cmsg_1" },
+		{ "on its own line behind a quote of it", 200,
+		  LIST(MESSAGE("cmsg_1", "user", "why " TAG "?\\n" TAG "\\n")), NAIRI_FOUND, "cmsg_1" },
 		{ "the last of many", 200,
 		  LIST(MESSAGE("cmsg_1", "user", "hi") "," MESSAGE("cmsg_2", "assistant", "ho") "," MESSAGE(
-			  "cmsg_3", "user", "again " TAG)),
+			  "cmsg_3", "user", "again\\n" TAG)),
 		  NAIRI_FOUND, "cmsg_3" },
 		{ "after a quote of it", 200,
 		  LIST(MESSAGE("cmsg_1", "assistant", TAG) "," MESSAGE("cmsg_2", "user", "why " TAG "?") "," MESSAGE(
-			  "cmsg_3", "user", "x " TAG)),
+			  "cmsg_3", "user", "x\\n\\n" TAG)),
 		  NAIRI_FOUND, "cmsg_3" },
 		{ "among broken ones", 200,
 		  "{\"messages\":[null,7,\"x\",[],{},{\"id\":1,\"role\":2,\"content\":3}," MESSAGE(
@@ -403,8 +411,10 @@ static void does_not_find(void **state)
 		{ "in a notice", 200, LIST(MESSAGE("cmsg_1", "system", TAG)), NAIRI_ABSENT, NULL },
 		{ "quoted in the middle", 200, LIST(MESSAGE("cmsg_1", "user", "> " TAG "\\n\\nwhat is that?")),
 		  NAIRI_ABSENT, NULL },
-		{ "before another's tag", 200,
-		  LIST(MESSAGE("cmsg_1", "user", TAG "\\n[nairi-bridge " OTHER "]")), NAIRI_ABSENT, NULL },
+		{ "behind other words of its line", 200, LIST(MESSAGE("cmsg_1", "user", "hi " TAG)), NAIRI_ABSENT, NULL },
+		{ "before other words of its line", 200, LIST(MESSAGE("cmsg_1", "user", "hi\\n" TAG " hi\\n")), NAIRI_ABSENT,
+		  NULL },
+		{ "quoted as the last line", 200, LIST(MESSAGE("cmsg_1", "user", "hi\\n> " TAG)), NAIRI_ABSENT, NULL },
 		{ "half of it", 200, LIST(MESSAGE("cmsg_1", "user", "airi-bridge " OURS "]")), NAIRI_ABSENT, NULL },
 		{ "outside the messages", 200, "{\"note\":\"" TAG "\",\"messages\":[]}", NAIRI_ABSENT, NULL },
 		{ "in another member", 200,
@@ -518,7 +528,7 @@ static void reads_long_lists(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		CLEANUP(strbuf_release) struct strbuf body = STRBUF(64 << 20);
-		fill_list(&body, sizes[i], "go " TAG);
+		fill_list(&body, sizes[i], "go\\n" TAG);
 		if (look(200, strbuf_str(&body), body.len, &verdict) != NAIRI_FOUND)
 			fail_msg("%zu rows, %zu bytes: %s", sizes[i], body.len, verdict.reason);
 		assert_string_equal(verdict.message_id, "cmsg_last");
@@ -572,6 +582,122 @@ static void says_when_memory_is_not_enough(void **state)
 	assert_int_equal(nairi_probe_request("http://x", arena, &spec, &err), -1);
 }
 
+/* ---- jobs that are started ---- */
+
+#define JOB "job_01KRK1V46BXS73CSNK2VR35NPJ"
+
+static void reads_a_start(void **state)
+{
+	static const struct {
+		const char *what;
+		enum call_result result;
+		int status;
+		const char *body;
+		enum nairi_meaning meaning;
+		bool unreachable;
+	} rows[] = {
+		{ "started", GOT, 201, "{\"job_id\":\"" JOB "\",\"message_id\":\"cmsg_1\"}", NAIRI_FORWARDED, false },
+		{ "200", GOT, 200, "{\"message_id\":\"cmsg_1\",\"job_id\":\"" JOB "\"}", NAIRI_FORWARDED, false },
+		{ "no job", GOT, 201, "{\"message_id\":\"cmsg_1\"}", NAIRI_DOUBT, true },
+		{ "no message", GOT, 201, "{\"job_id\":\"" JOB "\"}", NAIRI_DOUBT, true },
+		{ "a job that is none", GOT, 201, "{\"job_id\":\"../x\",\"message_id\":\"cmsg_1\"}", NAIRI_DOUBT, true },
+		{ "a job of our own naming", GOT, 201,
+		  "{\"job_id\":\"new_01890a5dac96774bbcceb30209\",\"message_id\":\"cmsg_1\"}", NAIRI_DOUBT, true },
+		{ "a job of another type", GOT, 201, "{\"job_id\":7,\"message_id\":\"cmsg_1\"}", NAIRI_DOUBT, true },
+		{ "nothing", GOT, 201, "", NAIRI_DOUBT, true },
+		{ "no such agent", GOT, 404, "{\"error\":\"agent not found\"}", NAIRI_REFUSED, false },
+		{ "our key", GOT, 401, "{\"error\":\"unauthorized\"}", NAIRI_KEY, false },
+		{ "slow down", GOT, 429, "{\"error\":\"x\"}", NAIRI_LATER, false },
+		{ "a page in between", GOT, 404, "<html>", NAIRI_DOUBT, true },
+		{ "not sent", CALL_NOT_SENT, 0, "", NAIRI_LATER, true },
+		{ "lost", CALL_LOST, 0, "", NAIRI_DOUBT, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct call call = answer_of(rows[i].status, rows[i].body, strlen(rows[i].body));
+		struct nairi_verdict got;
+		call.result = rows[i].result;
+		memset(&got, 0xA5, sizeof(got));
+		nairi_read_start(&call, NOW, MAX_WAIT, &got);
+		if (got.meaning != rows[i].meaning || got.unreachable != rows[i].unreachable)
+			fail_msg("%s: %d, %d (%s)", rows[i].what, (int)got.meaning, got.unreachable, got.reason);
+		if (got.meaning == NAIRI_FORWARDED) {
+			assert_string_equal(got.job_id, JOB);
+			assert_string_equal(got.message_id, "cmsg_1");
+		}
+	}
+	struct call cut = answer_of(201, rows[0].body, strlen(rows[0].body));
+	struct nairi_verdict got;
+	cut.answer.truncated = true;
+	nairi_read_start(&cut, NOW, MAX_WAIT, &got);
+	assert_int_equal(got.meaning, NAIRI_DOUBT);
+}
+
+static void describes_a_start(void **state)
+{
+	CLEANUP(arena_free_at) struct arena *arena = arena_new(65536);
+	struct http_call_spec spec;
+	struct error err;
+	CLEANUP(json_delete_at) cJSON *tree = NULL;
+
+	(void)state;
+	assert_int_equal(nairi_start_request("http://x/api", "octo/hello", "do \"it\" " TAG, false, arena, &spec, &err), 0);
+	assert_string_equal(spec.method, "POST");
+	assert_string_equal(spec.url, "http://x/api/conversations/start");
+	assert_int_equal(json_read(spec.body, strlen(spec.body), NULL, &tree, &err), 0);
+	assert_string_equal(json_str(tree, "agent_id"), "octo/hello");
+	assert_string_equal(json_str(tree, "prompt"), "do \"it\" " TAG);
+	assert_null(json_at(tree, "ask_mode"));
+	json_delete_at(&tree);
+	tree = NULL;
+	assert_int_equal(nairi_start_request("http://x/api", "a", "b", true, arena, &spec, &err), 0);
+	assert_int_equal(json_read(spec.body, strlen(spec.body), NULL, &tree, &err), 0);
+	assert_true(cJSON_IsTrue(json_at(tree, "ask_mode")));
+}
+
+static void describes_a_list_of_jobs(void **state)
+{
+	CLEANUP(arena_free_at) struct arena *arena = arena_new(65536);
+	struct http_call_spec spec;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(nairi_conversations_request("http://x/api", "octo/hello?", NOW, 0, arena, &spec, &err), 0);
+	assert_string_equal(spec.method, "GET");
+	/* The slug is one segment of the path. */
+	assert_non_null(strstr(spec.url, "http://x/api/agents/octo%2Fhello%3F/conversations?"));
+	assert_non_null(strstr(spec.url, "2026-04-12T18"));
+	assert_int_equal(nairi_conversations_request("http://x/api", "a", 0, 100, arena, &spec, &err), 0);
+	assert_non_null(strstr(spec.url, "/agents/a/conversations?"));
+	assert_non_null(strstr(spec.url, "100"));
+}
+
+static void reads_any_list(void **state)
+{
+	static const struct {
+		int status;
+		bool truncated;
+		enum nairi_meaning meaning;
+	} rows[] = {
+		{ 200, false, NAIRI_FORWARDED }, { 200, true, NAIRI_LATER }, { 404, false, NAIRI_REFUSED },
+		{ 401, false, NAIRI_KEY },	 { 429, false, NAIRI_LATER }, { 500, false, NAIRI_DOUBT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct call call = answer_of(rows[i].status, "{\"error\":\"x\"}", 13);
+		struct nairi_verdict got;
+		call.answer.truncated = rows[i].truncated;
+		memset(&got, 0xA5, sizeof(got));
+		nairi_read_list(&call, MAX_WAIT, &got);
+		if (got.meaning != rows[i].meaning)
+			fail_msg("%d: %d", rows[i].status, (int)got.meaning);
+		if (got.meaning != NAIRI_FORWARDED)
+			assert_string_not_equal(got.reason, "");
+	}
+}
+
 static void reads_the_probe(void **state)
 {
 	static const struct {
@@ -614,6 +740,10 @@ int main(void)
 		cmocka_unit_test(reads_long_lists),
 		cmocka_unit_test(describes_the_calls),
 		cmocka_unit_test(says_when_memory_is_not_enough),
+		cmocka_unit_test(reads_a_start),
+		cmocka_unit_test(describes_a_start),
+		cmocka_unit_test(describes_a_list_of_jobs),
+		cmocka_unit_test(reads_any_list),
 		cmocka_unit_test(reads_the_probe),
 	};
 

@@ -48,7 +48,7 @@ static void check(const struct source_config *source, const struct row *row)
 	const char *reason = NULL;
 
 	event.text = row->text != NULL ? row->text : "";
-	enum policy_verdict verdict = policy_decide(source, &event, OWN, row->can_ask, &reason);
+	enum policy_verdict verdict = policy_decide(source, &event, OWN, row->can_ask, false, &reason);
 	if (verdict != row->verdict)
 		fail_msg("%s: %d (%s)", row->what, (int)verdict, reason != NULL ? reason : "-");
 	if (verdict == POLICY_IGNORE && (reason == NULL || strcmp(reason, row->reason) != 0))
@@ -124,9 +124,9 @@ static void own_output(void **state)
 	CHECK(&source, rows);
 	struct event event = { .author = unknown.author, .text = "hi" };
 	const char *reason = NULL;
-	assert_int_equal(policy_decide(&source, &event, NULL, false, &reason), POLICY_FORWARD);
+	assert_int_equal(policy_decide(&source, &event, NULL, false, false, &reason), POLICY_FORWARD);
 	event.author.id = NULL;
-	assert_int_equal(policy_decide(&source, &event, "", false, &reason), POLICY_FORWARD);
+	assert_int_equal(policy_decide(&source, &event, "", false, false, &reason), POLICY_FORWARD);
 }
 
 static void bots_only_by_list(void **state)
@@ -208,6 +208,81 @@ static void trigger_comes_last(void **state)
 	CHECK(&source, rows);
 }
 
+/* What is said to the bridge itself needs no trigger; whoever may not speak may not command either. */
+static void the_bridge_itself_needs_no_trigger(void **state)
+{
+	static const struct {
+		const char *what;
+		struct person author;
+		const char *text;
+		bool can_ask;
+		enum policy_verdict verdict;
+		const char *reason;
+	} rows[] = {
+		{ "member", MEMBER, "/nairi status", false, POLICY_FORWARD, NULL },
+		{ "stranger", STRANGER, "/nairi status", false, POLICY_IGNORE, "untrusted author" },
+		{ "stranger, ask", STRANGER, "/nairi status", true, POLICY_ASK, NULL },
+		{ "bot", { .login = "x[bot]", .bot = true, .association = "OWNER" }, "/nairi status", true, POLICY_IGNORE, "bot" },
+		{ "our own answer", MEMBER, "/nairi status " MARKER, true, POLICY_IGNORE, "own comment" },
+		{ "ourselves", { .id = OWN }, "/nairi status", true, POLICY_IGNORE, "own comment" },
+	};
+	struct source_config source = source_of(&github);
+
+	(void)state;
+	source.trigger = (struct trigger_config){ .kind = TRIGGER_MENTION, .word = "@nairi" };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct event event = { .kind = EVENT_MESSAGE, .author = rows[i].author, .text = rows[i].text };
+		const char *reason = NULL;
+		enum policy_verdict verdict = policy_decide(&source, &event, OWN, rows[i].can_ask, true, &reason);
+		if (verdict != rows[i].verdict)
+			fail_msg("%s: %d (%s)", rows[i].what, (int)verdict, reason != NULL ? reason : "-");
+		if (verdict == POLICY_IGNORE)
+			assert_string_equal(reason, rows[i].reason);
+	}
+	struct event plain = { .kind = EVENT_MESSAGE, .author = MEMBER, .text = "status" };
+	const char *reason = NULL;
+	assert_int_equal(policy_decide(&source, &plain, OWN, false, false, &reason), POLICY_IGNORE);
+	assert_string_equal(reason, "no trigger");
+}
+
+/* Results of a machine: neither trust nor trigger; only what we caused ourselves is left out. */
+static void results_are_not_asked_who_they_are(void **state)
+{
+	static const struct {
+		const char *what;
+		struct person author, actor;
+		const char *text;
+		enum policy_verdict verdict;
+		const char *reason;
+	} rows[] = {
+		{ "a bot's", { .login = "ci[bot]", .bot = true }, { 0 }, "failure", POLICY_FORWARD, NULL },
+		{ "an app's, pushed by a stranger", { .login = "octo-lint", .bot = true }, STRANGER, "failure", POLICY_FORWARD,
+		  NULL },
+		{ "nobody's", { 0 }, { 0 }, "failure", POLICY_FORWARD, NULL },
+		{ "a stranger's", STRANGER, STRANGER, "failure", POLICY_FORWARD, NULL },
+		{ "caused by ourselves", { .login = "ci[bot]", .bot = true }, { .login = "bridge", .id = OWN }, "failure",
+		  POLICY_IGNORE, "caused by ourselves" },
+		{ "our own", { .id = OWN }, { 0 }, "failure", POLICY_IGNORE, "caused by ourselves" },
+		{ "with our marker in it", { .login = "ci[bot]", .bot = true }, { 0 }, "said: " MARKER, POLICY_IGNORE,
+		  "caused by ourselves" },
+	};
+	struct source_config source = source_of(&github);
+
+	(void)state;
+	source.trust = (struct trust_config){ .users = { .count = 0 } };
+	source.trigger = (struct trigger_config){ .kind = TRIGGER_COMMAND, .word = "/nairi" };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct event event = { .kind = EVENT_MESSAGE, .machine = true, .author = rows[i].author,
+				       .actor = rows[i].actor, .text = rows[i].text };
+		const char *reason = NULL;
+		enum policy_verdict verdict = policy_decide(&source, &event, OWN, true, false, &reason);
+		if (verdict != rows[i].verdict)
+			fail_msg("%s: %d (%s)", rows[i].what, (int)verdict, reason != NULL ? reason : "-");
+		if (verdict == POLICY_IGNORE)
+			assert_string_equal(reason, rows[i].reason);
+	}
+}
+
 static void nothing_is_trusted_by_empty_lists(void **state)
 {
 	struct source_config source = source_of(&github);
@@ -240,6 +315,8 @@ int main(void)
 		cmocka_unit_test(bots_only_by_list),
 		cmocka_unit_test(edits_need_both),
 		cmocka_unit_test(trigger_comes_last),
+		cmocka_unit_test(the_bridge_itself_needs_no_trigger),
+		cmocka_unit_test(results_are_not_asked_who_they_are),
 		cmocka_unit_test(nothing_is_trusted_by_empty_lists),
 		cmocka_unit_test(machines_are_not_asked),
 	};

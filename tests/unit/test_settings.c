@@ -110,6 +110,10 @@ static void resolves(void **state)
 		const char *text, *thread;
 	} rows[] = {
 		{ "github:octo/hello#42", "github:octo/hello#42" },
+		/* One conversation has one key, however it is spelled; what is not GitHub's is left alone. */
+		{ "github:Octo/Hello#42", "github:octo/hello#42" },
+		{ "https://github.com/Octo/Hello/pull/42", "github:octo/hello#42" },
+		{ "ci:Any#42", "ci:Any#42" },
 		{ "ci:any key", "ci:any key" },
 		{ "ci:a:b:c", "ci:a:b:c" },
 		{ "ci::", "ci::" },
@@ -141,7 +145,7 @@ static void does_not_resolve(void **state)
 {
 	static const char *const texts[] = {
 		"", ":", "github", "github:", ":octo/hello#42", "unknown:x", "GITHUB:octo/hello#42", " github:x",
-		"octo/hello#42",
+		"octo/hello#42", "github:octo/hello", "github:octo/hello#x", "github:https://github.com/octo/hello/pull/42",
 		"ci:a\nb", "ci:\t", "ci:\x7F", "ci:\x1B[31m",
 		"https://example.com/octo/hello/pull/42", "https://github.com/octo/hello", "https://github.com/",
 		"https://github.com.evil.example/octo/hello/pull/42",

@@ -4,28 +4,28 @@
  * little later, and its state changes after that; so each look begins some time before the newest one seen, and
  * what was shown is remembered. Pure; one thread.
  */
-#ifndef BRIDGE_CLI_FOLLOW_H
-#define BRIDGE_CLI_FOLLOW_H
+#ifndef BRIDGE_CLI_TAIL_H
+#define BRIDGE_CLI_TAIL_H
 
 #include <stdbool.h>
 
 #include "bridge/base/cleanup.h"
 #include "bridge/base/id.h"
 
-#define FOLLOW_BACK_MS 60000 /* how far a look goes back */
-#define FOLLOW_SEEN    4096  /* deliveries that are remembered; what is older than all of them is not shown again */
+#define TAIL_BACK_MS 60000 /* how far a look goes back */
+#define TAIL_SEEN    4096  /* deliveries that are remembered; what is older than all of them is not shown again */
 
-struct follow;
+struct tail;
 
-struct follow *follow_new(void); /* NULL: no memory */
-void follow_free(struct follow *follow);
+struct tail *tail_new(void); /* NULL: no memory */
+void tail_free(struct tail *tail);
 
 /* The id after which the next look begins. */
-void follow_start(const struct follow *follow, char ret_after[ID_SIZE]);
+void tail_start(const struct tail *tail, char ret_after[ID_SIZE]);
 
 /* Whether this delivery was not yet shown in this state; it is remembered. */
-bool follow_is_news(struct follow *follow, const char *id, const char *state);
+bool tail_is_news(struct tail *tail, const char *id, const char *state);
 
-DEFINE_CLEANUP(struct follow, follow_free);
+DEFINE_CLEANUP(struct tail, tail_free);
 
 #endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/deliver/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/base/log.h"
+#include "bridge/deliver/deliver_private.h"
+
+#define EFFECTS_ARENA ((size_t)16 * 1024 * 1024)
+
+/* ---- what the queue has to learn ---- */
+
+struct command_effects *command_effects_new(void)
+{
+	struct command_effects *effects = calloc(1, sizeof(*effects));
+
+	if (effects == NULL)
+		return NULL;
+	effects->arena = arena_new(EFFECTS_ARENA);
+	if (effects->arena == NULL) {
+		free(effects);
+		return NULL;
+	}
+	return effects;
+}
+
+void command_effects_apply(struct deliver *deliver, struct command_effects *effects)
+{
+	for (size_t i = 0; i < effects->withdrawn_count; i++)
+		deliver_withdraw(deliver, effects->withdrawn[i].job_id, effects->withdrawn[i].seq);
+	for (size_t i = 0; i < effects->added_count; i++)
+		deliver_add(deliver, &effects->added[i]);
+	effects->announced = 0;
+	if (effects->linked != NULL)
+		log_event(LOG_INFO, "job.linked", NULL, LOG_STR("thread", effects->thread),
+			  LOG_STR("job_id", effects->linked));
+	else if (effects->unlinked != NULL)
+		log_event(LOG_INFO, "job.unlinked", NULL, LOG_STR("thread", effects->thread),
+			  LOG_STR("job_id", effects->unlinked));
+}
+
+void command_effects_drop(struct deliver *deliver, struct command_effects *effects)
+{
+	if (effects == NULL)
+		return;
+	for (size_t i = 0; i < effects->announced; i++)
+		deliver_retract(deliver, effects->added[i].job_id);
+	arena_free(effects->arena);
+	free(effects);
+}
+
+int command_add(struct deliver *deliver, struct store *store, const struct message_row *row,
+		struct command_effects *effects, struct error *err)
+{
+	if (effects->added_count == EFFECTS_MAX)
+		return 0;
+	struct message_row *added = &effects->added[effects->added_count];
+	*added = *row;
+	if (store_message_put(store, added, &added->seq, err) != 0)
+		return -1;
+	deliver_announce(deliver, added->job_id);
+	effects->added_count++;
+	effects->announced = effects->added_count;
+	return 0;
+}
+
+int command_again(struct deliver *deliver, struct store *store, const struct message_row *old, const char *job_id,
+		  const char *reason, int64_t now_ms, struct command_effects *effects, struct error *err)
+{
+	struct arena *arena = effects->arena;
+	struct message_row row = *old;
+	char id[ID_SIZE];
+
+	id_new(now_ms, id);
+	row.id = arena_strdup(arena, id);
+	row.prompt = prompt_retag(arena, old->prompt, old->id, id);
+	row.job_id = arena_strdup(arena, job_id);
+	if (row.prompt == NULL || arena_failed(arena))
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	row.state = MESSAGE_QUEUED;
+	row.lookup = NULL;
+	row.attempts = 0;
+	row.due_ms = 0;
+	row.created_ms = now_ms;
+	row.updated_ms = now_ms;
+	row.message_id = NULL;
+	row.upstream_status = 0;
+	row.error = NULL;
+	row.reason = reason;
+	row.lead = 0;
+	return command_add(deliver, store, &row, effects, err);
+}
+
+/* ---- the commands ---- */
+
+/* One command on its way. */
+struct run {
+	struct deliver *deliver;
+	struct say *say;
+	struct store *store;
+	const struct message_row *row; /* of the comment */
+	const struct command *command;
+	struct command_effects *effects;
+	struct command_reply reply;
+	bool linked;
+	char job_id[JOB_ID_MAX + 2];
+	enum link_origin origin;
+};
+
+static int run_link(struct run *run, struct error *err)
+{
+	struct link_row link = {
+		.thread = run->row->thread,
+		.job_id = run->command->job_id,
+		.origin = LINK_MANUAL,
+		.created_ms = run->say->now_ms,
+	};
+
+	run->reply.said = SAID_LINKED;
+	run->reply.job_id = run->command->job_id;
+	run->reply.was = run->linked && strcmp(run->job_id, run->command->job_id) != 0 ? run->job_id : NULL;
+	run->effects->linked = arena_strdup(run->effects->arena, run->command->job_id);
+	return store_link_put(run->store, &link, err);
+}
+
+static int run_unlink(struct run *run, struct error *err)
+{
+	bool found = false;
+
+	run->reply.said = SAID_UNLINKED;
+	run->reply.was = run->job_id;
+	run->effects->unlinked = arena_strdup(run->effects->arena, run->job_id);
+	return store_link_delete(run->store, run->row->thread, run->say->now_ms, &found, err);
+}
+
+static void count_waiting(void *ctx, const struct message_row *row)
+{
+	struct run *run = ctx;
+
+	if (row->kind == MESSAGE_COMMAND)
+		return;
+	if (row->state == MESSAGE_QUEUED || row->state == MESSAGE_VETTING)
+		run->reply.status.waiting++;
+	else
+		run->reply.status.sending++;
+}
+
+static int load_newest(struct run *run, bool *ret_found, struct message_row *ret, struct error *err)
+{
+	int64_t seq = 0;
+
+	if (store_message_newest(run->store, run->row->thread, ret_found, &seq, err) != 0)
+		return -1;
+	return *ret_found ? store_message_load(run->store, seq, run->effects->arena, ret, err) : 0;
+}
+
+static int run_status(struct run *run, struct error *err)
+{
+	struct thread_status *status = &run->reply.status;
+	struct message_row newest;
+	bool found = false;
+
+	run->reply.said = SAID_STATUS;
+	status->origin = link_origin_name(run->origin);
+	status->running = lanes_turns(&run->deliver->lanes, run->job_id);
+	if (store_messages_of_thread(run->store, run->row->thread, count_waiting, run, err) != 0 ||
+	    load_newest(run, &found, &newest, err) != 0)
+		return -1;
+	if (!found)
+		return 0;
+	status->last_state = message_state_name(newest.state);
+	status->last_reason = newest.error != NULL && newest.error[0] != '\0' ? newest.error : newest.reason;
+	status->last_message_id = newest.message_id;
+	return 0;
+}
+
+/* ---- retry ---- */
+
+struct failed_rows {
+	struct arena *arena;
+	struct message_row rows[RUN_MAX];
+	size_t count;
+};
+
+static void collect_failed(void *ctx, const struct message_row *row)
+{
+	struct failed_rows *failed = ctx;
+
+	if (failed->count < RUN_MAX && (row->state == MESSAGE_FAILED || row->state == MESSAGE_STALLED))
+		failed->rows[failed->count++] = *row;
+}
+
+static int retry_start(struct run *run, const struct message_row *failed, struct error *err)
+{
+	struct start_config start = { .agent = failed->agent, .ask = failed->ask };
+	const char *prompt = prompt_untag(run->effects->arena, failed);
+
+	if (prompt == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	return command_start(run->deliver, run->store, failed, &start, prompt, false, run->say->now_ms, run->effects,
+			     err);
+}
+
+static int retry_one(struct run *run, const struct message_row *failed, struct error *err)
+{
+	if (failed->kind == MESSAGE_START)
+		return retry_start(run, failed, err);
+	return command_again(run->deliver, run->store, failed, run->linked ? run->job_id : failed->job_id,
+			     "retried by a command", run->say->now_ms, run->effects, err);
+}
+
+static int run_retry(struct run *run, struct error *err)
+{
+	struct failed_rows failed = { .arena = run->effects->arena };
+	struct message_row newest;
+	bool found = false;
+
+	run->reply.said = SAID_NOTHING_TO_RETRY;
+	if (load_newest(run, &found, &newest, err) != 0)
+		return -1;
+	if (!found || (newest.state != MESSAGE_FAILED && newest.state != MESSAGE_STALLED))
+		return 0;
+	if (store_messages_of_turn(run->store, newest.lead != 0 ? newest.lead : newest.seq, run->effects->arena,
+				   collect_failed, &failed, err) != 0)
+		return -1;
+	for (size_t i = 0; i < failed.count; i++) {
+		if (retry_one(run, &failed.rows[i], err) != 0)
+			return -1;
+	}
+	run->reply.said = SAID_RETRIED;
+	run->reply.count = (int64_t)failed.count;
+	return 0;
+}
+
+/* ---- stop ---- */
+
+struct stopping {
+	struct run *run;
+	struct {
+		int64_t seq;
+		enum message_state state;
+		enum message_kind kind;
+		char job_id[JOB_ID_MAX + 2];
+	} found[256];
+	size_t count;
+};
+
+static void collect_waiting(void *ctx, const struct message_row *row)
+{
+	struct stopping *stopping = ctx;
+
+	if (row->kind == MESSAGE_COMMAND || (row->state != MESSAGE_QUEUED && row->state != MESSAGE_VETTING) ||
+	    stopping->count == sizeof(stopping->found) / sizeof(stopping->found[0]))
+		return;
+	size_t i = stopping->count++;
+	stopping->found[i].seq = row->seq;
+	stopping->found[i].state = row->state;
+	stopping->found[i].kind = row->kind;
+	(void)snprintf(stopping->found[i].job_id, sizeof(stopping->found[i].job_id), "%s",
+		       row->job_id != NULL ? row->job_id : "");
+}
+
+static int stop_one(struct run *run, const struct stopping *stopping, size_t i, struct error *err)
+{
+	struct command_effects *effects = run->effects;
+	struct message_change change = {
+		.seq = stopping->found[i].seq, .from = stopping->found[i].state, .to = MESSAGE_IGNORED, .attempts = -1,
+		.due_ms = -1, .now_ms = run->say->now_ms, .upstream_status = -1,
+		.reason = "withdrawn: stopped by a command",
+	};
+
+	if (store_message_move(run->store, &change, err) != 0)
+		return -1;
+	if (stopping->found[i].kind == MESSAGE_START &&
+	    store_job_forget(run->store, stopping->found[i].job_id, err) != 0)
+		return -1;
+	run->reply.count++;
+	/* What the queue is not told of, it finds out when its turn comes. */
+	if (effects->withdrawn_count == EFFECTS_MAX || stopping->found[i].job_id[0] == '\0')
+		return 0;
+	size_t at = effects->withdrawn_count++;
+	effects->withdrawn[at].seq = change.seq;
+	memcpy(effects->withdrawn[at].job_id, stopping->found[i].job_id, sizeof(effects->withdrawn[at].job_id));
+	return 0;
+}
+
+static int run_stop(struct run *run, struct error *err)
+{
+	struct stopping stopping = { .run = run };
+
+	run->reply.said = SAID_STOPPED;
+	run->reply.running = lanes_turns(&run->deliver->lanes, run->job_id);
+	if (store_messages_of_thread(run->store, run->row->thread, collect_waiting, &stopping, err) != 0)
+		return -1;
+	for (size_t i = 0; i < stopping.count; i++) {
+		if (stop_one(run, &stopping, i, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static int run_linked(struct run *run, struct error *err)
+{
+	switch (run->command->kind) {
+	case COMMAND_UNLINK:
+		return run_unlink(run, err);
+	case COMMAND_STATUS:
+		return run_status(run, err);
+	case COMMAND_STOP:
+		return run_stop(run, err);
+	case COMMAND_RETRY:
+	default:
+		return run_retry(run, err);
+	}
+}
+
+static int run_command(struct run *run, struct error *err)
+{
+	if (store_link_find(run->store, run->row->thread, &run->linked, run->job_id, &run->origin, err) != 0)
+		return -1;
+	run->reply.job_id = run->linked ? run->job_id : NULL;
+	run->reply.problem = run->command->problem;
+	switch (run->command->kind) {
+	case COMMAND_LINK:
+		return run_link(run, err);
+	case COMMAND_HELP:
+		run->reply.said = SAID_HELP;
+		return 0;
+	case COMMAND_RETRY: /* a start that failed has no link any more */
+		return run_retry(run, err);
+	case COMMAND_UNLINK:
+	case COMMAND_STATUS:
+	case COMMAND_STOP:
+		if (run->linked)
+			return run_linked(run, err);
+		run->reply.said = SAID_NOT_LINKED;
+		return 0;
+	case COMMAND_UNKNOWN:
+	case COMMAND_NONE:
+	case COMMAND_PROMPT:
+	default:
+		run->reply.said = SAID_UNKNOWN;
+		return 0;
+	}
+}
+
+int command_run(struct deliver *deliver, struct say *say, const struct message_row *row, const struct command *command,
+		const char *hint, struct command_effects *effects, struct error *err)
+{
+	struct run run = {
+		.deliver = deliver, .say = say, .store = say->store, .row = row, .command = command, .effects = effects,
+		.reply = { .hint = hint },
+	};
+
+	if (row->thread == NULL)
+		return 0;
+	effects->thread = arena_strdup(effects->arena, row->thread);
+	if (run_command(&run, err) != 0)
+		return -1;
+	return say_command(say, row, &run.reply, err);
+}
+
+const char *prompt_retag(struct arena *arena, const char *prompt, const char *old_id, const char *new_id)
+{
+	char old_tag[MESSAGE_TAG_SIZE], new_tag[MESSAGE_TAG_SIZE];
+	size_t len = strlen(prompt), tag_len;
+
+	message_tag(old_id, old_tag);
+	message_tag(new_id, new_tag);
+	tag_len = strlen(old_tag);
+	if (len < tag_len || strcmp(prompt + len - tag_len, old_tag) != 0)
+		return arena_printf(arena, "%s\n%s", prompt, new_tag);
+	return arena_printf(arena, "%.*s%s", (int)(len - tag_len), prompt, new_tag);
+}
+
+const char *prompt_untag(struct arena *arena, const struct message_row *row)
+{
+	char tag[MESSAGE_TAG_SIZE];
+	size_t len = strlen(row->prompt), tag_len;
+
+	message_tag(row->id, tag);
+	tag_len = strlen(tag);
+	if (len >= tag_len && strcmp(row->prompt + len - tag_len, tag) == 0)
+		len -= tag_len;
+	while (len > 0 && row->prompt[len - 1] == '\n')
+		len--;
+	return arena_strndup(arena, row->prompt, len);
+}

@@ -1,0 +1,870 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a prompt after the API took it: the turn is followed to its end, its words come back to the thread, the job's
+pull requests are linked, ended jobs are told or carried on, and no crash between any two steps tells anybody twice or not at all."""
+import json
+import os
+import sys
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from harness import *  # noqa: E402,F403
+import harness  # noqa: E402
+
+THREAD = f"github:{REPO}#42"
+
+
+def follow(t, reply="errors", nairi=None, source=None, **more):
+    """A bridge that looks often, with this `reply:`."""
+    pace = {"poll_min": "50ms", "poll_max": "200ms", "stalled_after": "60s", "give_up_after": "1h"}
+    t.any_comment()
+    t.configure(nairi=harness.merge({"follow": pace}, nairi or {}),
+                sources={"github": harness.merge({"reply": reply}, source or {}), "ci": {"respond": "queued"}}, **more)
+    return t
+
+
+def turns(t, job=None, **how):
+    t.sandbox.post("/turns", {**how, **({"job": job} if job else {})})
+
+
+def by_hand(t, job, what, **more):
+    return t.sandbox.post(f"/jobs/{job}/{what}", more)
+
+
+def lists(t, job):
+    return t.sandbox.job(job)["lists"]
+
+
+def looked(t, job, times=3):
+    """Until the job was looked at so often again, so that what stands there now has been seen."""
+    count = lists(t, job) + times
+    t.sandbox.ask("GET", f"/wait?job={job}&count=0&lists={count}&timeout_ms=30000", timeout=35)
+
+
+def ask(t, body="please", number=42, **more):
+    """One comment, accepted by the API; its delivery id."""
+    answer = t.comment(body, number, **more)
+    eq(answer.status, 202, f"{answer}")
+    return answer.json["delivery_id"]
+
+
+def state(t, delivery):
+    found = [row for row in t.bridge.deliveries(limit=200) if row["delivery_id"] == delivery]
+    return found[0]["state"]
+
+
+def becomes(t, delivery, wanted):
+    t.until(lambda: state(t, delivery) == wanted, f"{wanted} (it is {state(t, delivery)})")
+    return t.bridge.delivery(delivery)
+
+
+def ours(t, number=42):
+    return [comment for comment in t.sandbox.comments(number=number)]
+
+
+def said(t, count, *parts, number=42):
+    """So many comments of ours, the last of which has these parts; and none comes after it."""
+    found = t.sandbox.wait_comments(count, number)
+    t.settled()
+    found = ours(t, number)
+    eq(len(found), count, "comments")
+    has(found[-1]["body"], *parts)
+    return found[-1]["body"]
+
+
+def status_becomes(t, *parts, number=42):
+    """The one status comment, once it has these parts."""
+    def ready():
+        found = ours(t, number)
+        ok(len(found) < 2, f"{len(found)} comments: {[item['body'] for item in found]}")
+        return found and all(part in found[0]["body"] for part in parts) and found[0]
+    return t.until(ready, f"a status comment with {parts}")
+
+
+def link_of(t, thread):
+    answer = t.bridge.ask("GET", "/api/v1/links")
+    eq(answer.status, 200, "status of /api/v1/links")
+    return {row["thread"]: row for row in answer.json["links"]}.get(thread)
+
+
+def quiet_job(t, job):
+    """Nobody looks at it any more."""
+    t.until(lambda: t.bridge.status()["deliver"]["followed"] == 0, "nothing is followed")
+
+
+# ---- how it ends ----
+
+@scenario("A turn is followed until its end: answered, in the ledger, in the log")
+def answered(t):
+    job = t.linked()
+    follow(t).start()
+    delivery = ask(t)
+    line = t.bridge.wait_log("message.answered", job_id=job)
+    eq(line["message_id"], t.sandbox.message_ids(job)[0], "message id")
+    shown = becomes(t, delivery, "answered")
+    eq(shown["messages"][0]["state"], "answered", "state in show")
+    eq([row["delivery_id"] for row in t.bridge.deliveries(state="answered")], [delivery], "deliveries by state")
+    eq(ours(t), [], "comments with reply: errors")
+
+
+@scenario("A failed turn: failed, and the author reads the agent's notices once, without repeats and without credentials")
+def failed(t):
+    job = t.linked()
+    secret = "x-access-token:ghs_0123456789abcdefghijklmnopqrstuvwxyz@github.com"
+    turns(t, outcome="fail", error_detail=f"could not push to https://{secret}/octo/hello @octocat")
+    follow(t).start()
+    delivery = ask(t)
+    body = said(t, 1, "could not push to", "mona", "could not finish")
+    lacks(body, "ghs_0123456789", "@octocat")
+    eq(body.count("could not push to"), 1, "how often it is said")
+    shown = becomes(t, delivery, "failed")
+    lacks(json.dumps(shown), "ghs_0123456789")
+    lacks(json.dumps(t.bridge.lines), "ghs_0123456789")
+    t.bridge.wait_log("message.failed", job_id=job)
+    t.bridge.stop()
+    t.bridge.start()
+    t.settled()
+    eq(len(ours(t)), 1, "comments after a restart")
+
+
+@scenario("An answer that was lost on its way (completed, a notice, no answer) is a failure, and told")
+def answer_lost(t):
+    t.linked()
+    turns(t, outcome="lost", error_detail="could not push the branch at all")
+    follow(t).start()
+    delivery = ask(t)
+    said(t, 1, "could not push the branch at all")
+    becomes(t, delivery, "failed")
+
+
+@scenario("A late notice about the footer, after the answer, changes nothing")
+def late_error(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "answers").start()
+    delivery = ask(t)
+    t.sandbox.wait(job, 1)
+    by_hand(t, job, "pickup")
+    by_hand(t, job, "answer", answer="All good.")
+    by_hand(t, job, "complete")
+    said(t, 1, "All good.")
+    by_hand(t, job, "notice", notice="late_error")
+    looked(t, job)
+    becomes(t, delivery, "answered")
+    eq(len(ours(t)), 1, "comments")
+
+
+@scenario("One look at a job serves all its turns, and looks get rarer while nothing happens")
+def pace(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, nairi={"follow": {"poll_min": "100ms", "poll_max": "2s"}}).start()
+    for number in range(5):
+        ask(t, f"prompt {number}")
+    t.sandbox.wait(job, 5)
+    since = lists(t, job)
+    looked(t, job, 8)
+    times = [request["time"] for request in t.sandbox.requests(f"/{job}/messages")]
+    eq(t.bridge.status()["deliver"]["followed"], 5, "turns that are followed")
+    clock = [float(at[17:23]) + 60 * float(at[14:16]) for at in times]
+    gaps = [(b - a) % 3600 for a, b in zip(clock, clock[1:])]
+    ok(len(gaps) > since and max(gaps[-2:]) > 1.0, f"looks do not get rarer: {gaps}")
+    ok(sum(gaps) > 3, f"one look for five turns? {gaps}")
+    for _ in range(5):
+        by_hand(t, job, "finish")
+    t.bridge.wait_log("message.answered", 5, job_id=job)
+
+
+@scenario("follow.enabled: false: nothing is looked at, and the state stays forwarded")
+def not_followed(t):
+    job, other = t.linked(), t.linked(43)
+    follow(t, nairi={"follow": {"enabled": False}}).start()
+    delivery = ask(t)
+    t.bridge.wait_log("message.forwarded", job_id=job)
+    ask(t, number=43)
+    t.bridge.wait_log("message.forwarded", job_id=other)
+    t.sandbox.ask("GET", f"/wait?job={job}&count=1&settled=1&timeout_ms=30000")
+    eq((lists(t, job), t.bridge.status()["deliver"]["followed"]), (0, 0), "looks, turns followed")
+    eq(state(t, delivery), "forwarded", "state")
+
+
+@scenario("Following is switched off by a reload: open turns are not looked at any more; switched on again, they are")
+def reload_off_and_on(t):
+    job = t.linked()
+    for number in range(20):
+        t.linked(50 + number)
+    turns(t, manual=True)
+    follow(t, "errors", source={"when_busy": "send"}).start()
+    delivery = ask(t)
+    looked(t, job)
+    t.configure(nairi={"follow": {"enabled": False}}).write_config()
+    eq(t.bridge.reload()["event"], "bridge.reloaded", "reload")
+    ask(t, "another")  # an event to wait for, which takes as long as several looks would
+    t.bridge.wait_log("message.forwarded", 2, job_id=job)
+    since = lists(t, job)
+    for number in range(20):
+        ask(t, f"more {number}", number=50 + number)
+    ok(lists(t, job) <= since + 1, "it goes on looking")
+    t.bridge.stop()
+    t.bridge.start()
+    since = lists(t, job)
+    by_hand(t, job, "finish")
+    t.configure(nairi={"follow": {"enabled": True}}).write_config()
+    eq(lists(t, job), since, "looks after a start without following")
+    eq(state(t, delivery), "forwarded", "state")
+    t.bridge.reload()
+    becomes(t, delivery, "answered")
+
+
+@scenario("What is held behind a turn goes out when following is switched off: nobody would tell its end")
+def off_releases(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "errors", source={"when_busy": "hold"}).start()
+    ask(t, "first")
+    t.sandbox.wait(job, 1)
+    looked(t, job)
+    ask(t, "second")
+    t.configure(nairi={"follow": {"enabled": False}}, sources={"github": {"when_busy": None}}).write_config()
+    t.bridge.reload()
+    t.sandbox.wait(job, 2)
+
+
+@scenario("A reload while turns are followed: they end as before, with the new settings")
+def reload_while_followed(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "errors", nairi={"follow": {"poll_min": "100ms"}}).start()
+    delivery = ask(t)
+    looked(t, job, 1)
+    t.configure(sources={"github": {"reply": "answers"}}).write_config()
+    eq(t.bridge.reload()["event"], "bridge.reloaded", "reload")
+    by_hand(t, job, "finish", answer="After the reload.")
+    said(t, 1, "After the reload.")
+    becomes(t, delivery, "answered")
+
+
+@scenario("give_up_after: the state stays forwarded, with a reason; what was held goes out")
+def gives_up(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "answers", nairi={"follow": {"stalled_after": "1s", "give_up_after": "2s"}}).start()
+    first = ask(t, "first")
+    t.sandbox.wait(job, 1)
+    by_hand(t, job, "pickup")
+    ask(t, "second")
+    t.sandbox.wait(job, 2)
+    t.bridge.wait_log("message.unfollowed", job_id=job)
+    shown = t.bridge.delivery(first)
+    eq(shown["messages"][0]["state"], "forwarded", "state")
+    has(shown["messages"][0]["reason"], "no end of the turn was seen")
+    has(t.sandbox.wait_comments(1, 42)[0]["body"], "No answer was seen")
+
+
+@scenario("A list that cannot be had (500, a page, half a list, 404) ends no turn; the next good one does")
+def bad_lists(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "answers").start()
+    delivery = ask(t)
+    looked(t, job, 1)
+    faults = [t.sandbox.fault(f"/{job}/messages", fault, **more) for fault, more in
+              (("status", {"status": 500}), ("html", {}), ("truncated", {}), ("cut", {}), ("empty", {}),
+               ("wrong_types", {}), ("status", {"status": 404}), ("reset_before", {}),
+               ("status", {"status": 200, "body": '{"messages":[]}'}))]
+    by_hand(t, job, "finish", answer="At last.")
+    said(t, 1, "At last.")
+    eq([t.sandbox.hits(fault) for fault in faults], [1] * len(faults), "hits")
+    becomes(t, delivery, "answered")
+
+
+@scenario("A second client that posts to the same job before, between and after does not confuse whose answer is whose")
+def second_client(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "answers", source={"when_busy": "send"}).start()
+
+    def other(text):
+        t.sandbox.post(f"/jobs/{job}/messages", {"role": "user", "content": text})
+
+    def turn(answer):
+        by_hand(t, job, "pickup")
+        by_hand(t, job, "answer", answer=answer)
+        by_hand(t, job, "complete")
+
+    other("a stranger's first")
+    one = ask(t, "mine, one")
+    t.sandbox.wait(job, 2)
+    other("a stranger's second")
+    two = ask(t, "mine, two")
+    t.sandbox.wait(job, 4)
+    other("a stranger's third")
+    turn("for the stranger, first")
+    looked(t, job)
+    eq(ours(t), [], "comments")
+    turn("for mine, one")
+    has(said(t, 1, "for mine, one"), "mona")
+    turn("for the stranger, second")
+    looked(t, job)
+    eq(len(ours(t)), 1, "comments")
+    turn("for mine, two")
+    said(t, 2, "for mine, two")
+    turn("for the stranger, third")
+    looked(t, job)
+    becomes(t, one, "answered")
+    becomes(t, two, "answered")
+    eq([len([c for c in ours(t) if "stranger" in c["body"]]), len(ours(t))], [0, 2], "comments")
+
+
+# ---- what is said ----
+
+@scenario("reply: none says nothing, neither of answers nor of failures")
+def reply_none(t):
+    job = t.linked()
+    follow(t, "none").start()
+    ask(t)
+    t.bridge.wait_log("message.answered", job_id=job)
+    turns(t, outcome="fail")
+    ask(t)
+    t.bridge.wait_log("message.failed", job_id=job)
+    t.settled()
+    eq((ours(t), t.sandbox.reactions()), ([], []), "comments and reactions")
+
+
+@scenario("reply: answers brings the agent's words back as Markdown, without pings, closed issues or credentials")
+def answer_as_markdown(t):
+    t.linked()
+    secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+    turns(t, answer=f"*Done*, see <https://example.com/x|the page>. @octocat fixes #7.\n• one\n{secret} <!-- hidden -->\n"
+          "```\n@code *stays*\n```")
+    follow(t, "answers").start()
+    ask(t)
+    body = said(t, 1, "**Done**", "[the page](https://example.com/x)", "octocat", "- one", "@code *stays*")
+    lacks(body, "@octocat", "fixes #7", secret, "hidden")
+    t.bridge.wait_log("answer.posted")
+
+
+@scenario("An empty answer posts nothing; several messages are one comment")
+def empty_and_several(t):
+    job = t.linked()
+    turns(t, answer="")
+    follow(t, "answers").start()
+    becomes(t, ask(t), "answered")
+    turns(t, answers=["First part.", "", "Second part."])
+    becomes(t, ask(t), "answered")
+    body = said(t, 1, "First part.", "Second part.")
+    ok(body.index("First") < body.index("Second"), "order")
+    eq(lists(t, job) > 0, True, "looks")
+
+
+@scenario("Completed first and the answer later, or the other way round: the answer comes back all the same, once")
+def gaps(t):
+    t.linked()
+    follow(t, "answers", source={"when_busy": "send"}).start()
+    for number, gap in enumerate((40, -40), 1):
+        turns(t, answer=f"Answer {number}.", answer_gap_ms=gap)
+        becomes(t, ask(t, f"prompt {number}"), "answered")
+        said(t, number, f"Answer {number}.")
+
+
+@scenario("A comment on a line is answered below it, others in the thread")
+def inline_answer(t):
+    t.linked()
+    turns(t, answer="Fixed that line.")
+    follow(t, "answers", source={"batch": "0s"}).start()
+    parent = t.sandbox.post("/github/comments", {"repo": REPO, "number": 42, "user": "mona", "body": "here", "kind": "review",
+                                                 "path": "src/main.c"})["id"]
+    eq(t.github("pull_request_review_comment", inline("here", comment_id=parent)).status, 202, "status")
+    found = t.sandbox.wait_comments(1, 42)[0]
+    has(found["body"], "Fixed that line.")
+    eq((found["kind"], found.get("in_reply_to_id")), ("review", parent), "kind and parent")
+
+
+@scenario("An answer beyond the limit is cut in sight, with its fence closed, and still ours")
+def long_answer(t):
+    t.linked()
+    turns(t, answer="```\n" + "x" * 90 + "\n" + ("line of the log\n" * 9000))
+    follow(t, "answers").start()
+    ask(t)
+    body = said(t, 1, "cut:", "nairi-bridge:reply:")
+    ok(len(body.encode()) <= 65536, f"{len(body.encode())} bytes")
+    eq(body.count("```"), 2, "fences")
+
+
+@scenario("reply: status is one comment, edited in place: working, then the answer")
+def status_answer(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "status").start()
+    ask(t)
+    status_becomes(t, "👀")
+    by_hand(t, job, "finish", answer="The *answer*.")
+    found = status_becomes(t, "✅", "The **answer**.")
+    ok(found["edits"] >= 1, "it was edited")
+    lacks(found["body"], "👀")
+
+
+@scenario("reply: status tells who waits behind a running turn, then that it is worked on, then the answer")
+def status_waits(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "status").start()
+    ask(t, "first")
+    status_becomes(t, "👀")
+    ask(t, "second")
+    has(t.sandbox.wait_comments(2, 42)[1]["body"], "⏳")
+    by_hand(t, job, "finish", answer="One.")
+    t.sandbox.wait(job, 2)
+    t.until(lambda: "👀" in ours(t)[1]["body"], "it is worked on")
+    by_hand(t, job, "finish", answer="Two.")
+    t.until(lambda: "Two." in ours(t)[1]["body"], "the second answer")
+    t.settled()
+    first, second = ours(t)
+    has(first["body"], "✅", "One.")
+    has(second["body"], "✅", "Two.")
+
+
+@scenario("reply: status tells a failed turn, a refusal and a stalled turn in the same comment")
+def status_bad_ends(t):
+    job = t.linked()
+    turns(t, outcome="fail", error_detail="no space left")
+    follow(t, "status").start()
+    ask(t)
+    status_becomes(t, "❌", "no space left")
+    t.link(f"github:{REPO}#43", JOB_UNKNOWN)
+    ask(t, number=43)
+    status_becomes(t, "❌", "job not found", number=43)
+    job = t.link(f"github:{REPO}#44", t.job())
+    turns(t, job=job, manual=True)
+    ask(t, number=44)
+    status_becomes(t, "👀", number=44)
+    by_hand(t, job, "end", form="merged", name="octocat")
+    found = status_becomes(t, "✋", "merged", number=44)
+    lacks(found["body"], "👀")
+
+
+def edit_fault(name, goal, *faults):
+    def run(t):
+        job = t.linked()
+        turns(t, manual=True)
+        follow(t, "status").start()
+        ask(t)
+        status_becomes(t, "👀")
+        ids = [t.sandbox.fault("/issues/comments/", method="PATCH", **fault) for fault in faults]
+        by_hand(t, job, "finish", answer="In the end.")
+        status_becomes(t, "✅", "In the end.")
+        t.settled()
+        eq([t.sandbox.hits(i) for i in ids], [1] * len(ids), "hits")
+        eq(t.bridge.logs("reply.failed"), [], "failures")
+        eq(len(ours(t)), 1, "comments")
+    run.__name__ = name
+    scenario(goal)(run)
+
+
+edit_fault("edit_lost", "An edit whose answer is lost is made again: one comment, the right text", {"fault": "reset_after"})
+edit_fault("edit_reset", "An edit that never arrived is made again", {"fault": "reset_before"})
+edit_fault("edit_500", "An edit that gets 502 is made again", {"fault": "status", "status": 502})
+edit_fault("edit_limited", "An edit that hits GitHub's rate limit waits and is made again",
+           {"fault": "status", "status": 403, "headers": {"retry-after": "1"},
+            "body": '{"message":"You have exceeded a secondary rate limit."}'})
+
+
+@scenario("A status comment that somebody deleted: reply.failed once, no endless tries, other replies go on")
+def edit_deleted(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "status").start()
+    ask(t)
+    found = status_becomes(t, "👀")
+    t.sandbox.ask("DELETE", f"/github/comments/{found['id']}")
+    by_hand(t, job, "finish", answer="For nobody.")
+    t.bridge.wait_log("reply.failed")
+    t.bridge.wait_log("message.answered", job_id=job)
+    turns(t, manual=False)
+    ask(t, "again")
+    status_becomes(t, "✅")
+    t.bridge.stop()
+    t.bridge.start()
+    t.settled()
+    eq(len(t.bridge.logs("reply.failed")), 1, "failures")
+    eq(len(t.sandbox.requests("/issues/comments/" + str(found["id"]), method="PATCH")), 1, "edits")
+
+
+@scenario("A status comment that could not be posted at first still brings the answer")
+def status_first_refused(t):
+    job = t.linked()
+    turns(t, manual=True)
+    t.sandbox.fault("/issues/42/comments", "status", method="POST", status=422, body='{"message":"Validation Failed"}')
+    follow(t, "status").start()
+    ask(t)
+    t.bridge.wait_log("reply.failed")
+    by_hand(t, job, "finish", answer="Here it is.")
+    status_becomes(t, "✅", "Here it is.")
+
+
+@scenario("The first posting of a status comment is in doubt while the answer comes: found, edited, one comment")
+def status_post_lost(t):
+    job = t.linked()
+    t.sandbox.fault("/issues/42/comments", "reset_after", method="POST")
+    follow(t, "status").start()
+    ask(t)
+    t.bridge.wait_log("message.answered", job_id=job)
+    status_becomes(t, "✅", "Done (turn 1).")
+    t.settled()
+    eq(len(ours(t)), 1, "comments")
+
+
+# ---- links ----
+
+def linked_by(name, goal, number=7, thread=f"github:{REPO}#7", **how):
+    def run(t):
+        job = t.job()
+        url = how.pop("pr_url", f"https://github.com/{REPO}/pull/{number}")
+        turns(t, pr_url=url, **how)
+        follow(t).start()
+        eq(t.generic("ci", {"job_id": job, "prompt": "go"}).status, 202, "status")
+        line = t.bridge.wait_log("job.linked", job_id=job)
+        eq(line["thread"], thread, "thread")
+        eq(link_of(t, thread)["job_id"], job, "job of the link")
+        turns(t, git="none")
+        ask(t, "on the pull request", number)
+        t.sandbox.wait(job, 2)
+    run.__name__ = name
+    scenario(goal)(run)
+
+
+linked_by("link_s1", "A pull request that a job opens is linked to it by itself", git="markdown")
+linked_by("link_s1_plain", "…in the documentation's plain form, too", git="plain")
+linked_by("link_warning", "…with a warning of the forge's tool before the URL", git="markdown",
+          git_warning="Warning: 2 uncommitted changes\n")
+linked_by("link_late", "…when the notice comes 400 ms after the answer", git="markdown", notice_ms=400)
+linked_by("link_capitals", "…with owner and repository in capitals", git="markdown",
+          pr_url="https://github.com/Octo/HELLO/pull/7")
+
+
+@scenario("A follow-up commit (S2) alone links its pull request; one on another host links nothing")
+def link_s2(t):
+    job, other = t.job(), t.job()
+    turns(t, manual=True)
+    follow(t).start()
+    for job_id in (other, job):
+        t.generic("ci", {"job_id": job_id, "prompt": "go"})
+        t.sandbox.wait(job_id, 1)
+    by_hand(t, other, "notice", notice="opened", pr_url="https://github.example.org/octo/hello/pull/8")
+    looked(t, other)
+    by_hand(t, job, "notice", notice="added", pr_url=f"https://github.com/{REPO}/pull/9")
+    t.bridge.wait_log("job.linked", job_id=job, thread=f"github:{REPO}#9")
+    eq([line["thread"] for line in t.bridge.logs("job.linked")], [f"github:{REPO}#9"], "links")
+
+
+@scenario("Links made by hand or by configuration stay, whatever a job announces; a thread unlinked by hand stays unlinked")
+def hand_wins(t):
+    manual, fixed, job = t.job(), t.job(), t.job()
+    t.link(f"github:{REPO}#2", fixed)
+    turns(t, manual=True)
+    follow(t).start()
+    t.link(f"github:{REPO}#1", manual)
+    t.link(f"github:{REPO}#3", manual)
+    eq(t.bridge.ask("DELETE", "/api/v1/links/" + urllib.parse.quote(f"github:{REPO}#3", safe="")).status in (200, 204), True,
+       "unlinked")
+    t.generic("ci", {"job_id": job, "prompt": "go"})
+    t.sandbox.wait(job, 1)
+    for number in (1, 2, 3, 4):
+        by_hand(t, job, "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/{number}")
+    t.bridge.wait_log("job.linked", thread=f"github:{REPO}#4")
+    looked(t, job)
+    eq([(link_of(t, f"github:{REPO}#{n}") or {}).get("job_id") for n in (1, 2, 3, 4)], [manual, fixed, None, job], "links")
+
+
+# ---- jobs that were started elsewhere ----
+
+def discovering(t, agents=("my-agent",), **more):
+    return follow(t, nairi={"discover": {"agents": list(agents), "every": "200ms"}}, **more)
+
+
+def walks(t, agent, count):
+    """Waits for so many more pages of an agent's jobs."""
+    path = f"/agents/{agent}/conversations"
+    t.sandbox.wait_requests(path, len(t.sandbox.requests(path)) + count)
+
+
+@scenario("A job that was started elsewhere and announces a pull request is linked; jobs that did not change are left alone")
+def discovered(t):
+    discovering(t).start()
+    walks(t, "my-agent", 2)
+    job = t.job(agent="my-agent")
+    walks(t, "my-agent", 2)
+    by_hand(t, job, "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/70")
+    t.bridge.wait_log("job.linked", job_id=job, thread=f"github:{REPO}#70")
+    walks(t, "my-agent", 2)
+    before = t.sandbox.get("/counts")["lists"]
+    walks(t, "my-agent", 4)
+    eq(t.sandbox.get("/counts")["lists"], before, "lists of jobs that did not change")
+    t.bridge.stop()
+    t.bridge.start()
+    walks(t, "my-agent", 3)
+    eq(t.sandbox.get("/counts")["lists"], before, "lists after a restart")
+
+
+@scenario("An agent with more jobs than a page shows is walked to its end; an unknown one warns, and the others go on")
+def discovered_pages(t):
+    for number in range(130):
+        t.job(agent="my-agent")
+    late = t.job(agent="my-agent")
+    by_hand(t, late, "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/71")
+    discovering(t, ("no-such-agent", "my-agent")).start()
+    t.bridge.wait_log("discover.failed", agent="no-such-agent")
+    t.bridge.wait_log("job.linked", job_id=late)
+    eq(t.bridge.logs("job.linked", job_id=lambda job: job != late), [], "other links")
+
+
+# ---- jobs that have ended ----
+
+def ended(form, words):
+    def run(t):
+        job = t.linked()
+        by_hand(t, job, "end", form=form)
+        follow(t).start()
+        delivery = ask(t)
+        said(t, 1, "did not pick this up", words)
+        becomes(t, delivery, "stalled")
+        t.bridge.wait_log("message.stalled", job_id=job)
+        t.bridge.wait_log("job.ended", job_id=job)
+        quiet_job(t, job)
+        t.bridge.stop()
+        t.bridge.start()
+        t.settled()
+        eq(len(ours(t)), 1, "comments after a restart")
+    run.__name__ = f"ended_{form}"
+    scenario(f"A job that ended ({form}) and takes the comment all the same: stalled, told at once why, once")(run)
+
+
+for form_, words_ in (("merged", "was merged"), ("closed", "was closed"), ("inactive", "inactive"),
+                      ("abandoned", "was deleted"), ("untidy", "was deleted")):
+    ended(form_, words_)
+
+
+@scenario("Nobody picks a message up and no notice says why: stalled after stalled_after, told once")
+def stalled_silently(t):
+    t.linked()
+    turns(t, outcome="stall")
+    follow(t, nairi={"follow": {"stalled_after": "1s"}}).start()
+    delivery = ask(t)
+    said(t, 1, "did not pick this up", "nobody began with it")
+    has(becomes(t, delivery, "stalled")["messages"][0]["reason"], "nobody picked it up")
+
+
+@scenario("A message that waits behind the job's own running turn has not stalled, however long that takes")
+def busy_is_not_stalled(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, nairi={"follow": {"stalled_after": "1s"}}, source={"when_busy": "send"}).start()
+    first = ask(t, "first")
+    t.sandbox.wait(job, 1)
+    by_hand(t, job, "pickup")
+    second = ask(t, "second")
+    t.sandbox.wait(job, 2)
+    looked(t, job, 12)  # two seconds at 200 ms
+    eq((state(t, first), state(t, second)), ("forwarded", "forwarded"), "states while the first turn runs")
+    by_hand(t, job, "finish")
+    by_hand(t, job, "finish")
+    becomes(t, first, "answered")
+    becomes(t, second, "answered")
+    eq(ours(t), [], "comments")
+
+
+@scenario("An ended job whose API refuses is told in the API's words")
+def ended_rejects(t):
+    job = t.linked()
+    t.sandbox.post("/policy", {"policy": "reject", "status": 400, "text": "job has ended, so there", "job": job})
+    by_hand(t, job, "end", form="closed")
+    follow(t).start()
+    delivery = ask(t)
+    said(t, 1, "job has ended, so there")
+    becomes(t, delivery, "failed")
+
+
+@scenario("An ended job that the API revives is a normal turn")
+def ended_revives(t):
+    job = t.linked()
+    t.sandbox.post("/policy", {"policy": "revive", "job": job})
+    by_hand(t, job, "end", form="closed")
+    follow(t, "answers").start()
+    delivery = ask(t)
+    said(t, 1, "Done (turn 1).")
+    becomes(t, delivery, "answered")
+
+
+# ---- a new job where the old one ended ----
+
+RESTART = {"ended": "restart", "start": {"agent": "my-agent"}}
+
+
+def new_job(t, thread=THREAD, *old):
+    def found():
+        row = link_of(t, thread)
+        return row and row["job_id"].startswith("job_") and row["job_id"] not in old and row["job_id"]
+    return t.until(found, "a link to the new job")
+
+
+def no_second(t):
+    eq(t.sandbox.get("/duplicates")["duplicates"], [], "tags at more than one message")
+
+
+@scenario("ended: restart starts a new job with URL, file, line and words, and links the thread to it; told once")
+def restarts(t):
+    job = t.linked()
+    by_hand(t, job, "end", form="inactive")
+    follow(t, source={**RESTART, "batch": "0s"}).start()
+    parent = t.sandbox.post("/github/comments", {"repo": REPO, "number": 42, "user": "mona", "body": "gap", "kind": "review",
+                                                 "path": "src/main.c"})["id"]
+    eq(t.github("pull_request_review_comment", inline("mind the gap", comment_id=parent)).status, 202, "status")
+    new = new_job(t, THREAD, job)
+    t.bridge.wait_log("message.answered", job_id=new)
+    prompt, = t.sandbox.prompts(new)
+    has(prompt, f"https://github.com/{REPO}/pull/42", "src/main.c", "12", "mind the gap", job)
+    said(t, 1, new)
+    ask(t, "and more")
+    t.sandbox.wait(new, 2)
+    no_second(t)
+    eq(len(ours(t)), 1, "comments")
+
+
+@scenario("ended: restart with several comments: all go to one new job, in order")
+def restarts_several(t):
+    job = t.linked()
+    by_hand(t, job, "end", form="inactive")
+    fault = t.sandbox.fault(f"/{job}/messages", "status", status=500, times=0)
+    follow(t, source={**RESTART, "when_busy": "send"}).start()
+    for number in range(3):
+        ask(t, f"words {number}")
+    t.sandbox.wait(job, 3)
+    t.sandbox.remove(fault)
+    new = new_job(t, THREAD, job)
+    ask(t, "words 3")
+    t.until(lambda: "words 3" in "".join(t.sandbox.prompts(new)), "the last of them")
+    t.settled()
+    text = "".join(t.sandbox.prompts(new))
+    places = [text.find(f"words {number}") for number in range(4)]
+    ok(-1 not in places and places == sorted(places), f"words 0 to 3 in order: {places} in {text}")
+    eq(len([row for row in t.sandbox.get("/jobs")["jobs"] if row["user_messages"]]), 2, "jobs that were told something")
+    no_second(t)
+    eq(len([comment for comment in ours(t) if "What to do" in comment["body"]]), 0, "comments that ask for something")
+
+
+@scenario("ended: restart: what is held behind the stalled one goes to the new job, after it")
+def restarts_held(t):
+    job = t.linked()
+    turns(t, job=job, manual=True)
+    follow(t, "answers", source=RESTART).start()
+    ask(t, "words 0")
+    t.sandbox.wait(job, 1)
+    ask(t, "words 1")
+    by_hand(t, job, "end", form="inactive")
+    new = new_job(t, THREAD, job)
+    t.until(lambda: "words 1" in "".join(t.sandbox.prompts(new)), "what waited")
+    has(t.sandbox.prompts(new)[0], "words 0")
+    eq(len(t.sandbox.prompts(job)), 1, "messages of the old job")
+    no_second(t)
+
+
+@scenario("ended: restart with reply: status: one comment, from the new job's work to its answer")
+def restarts_status(t):
+    job = t.linked()
+    by_hand(t, job, "end", form="inactive")
+    follow(t, "status", source=RESTART).start()
+    ask(t)
+    status_becomes(t, "✅", "Done (turn 1).")
+    t.settled()
+    eq(len(ours(t)), 1, "comments")
+    ok(new_job(t, THREAD, job), "a new job")
+
+
+@scenario("ended: restart does nothing where no end is known: an agent that is away may still come back")
+def no_restart_without_end(t):
+    job = t.linked()
+    turns(t, outcome="stall")
+    follow(t, nairi={"follow": {"stalled_after": "1s"}}, source=RESTART).start()
+    delivery = ask(t)
+    becomes(t, delivery, "stalled")
+    said(t, 1, "nobody began with it")
+    eq(link_of(t, THREAD)["job_id"], job, "job of the link")
+
+
+@scenario("ended: restart leaves alone a thread that was meanwhile linked to another job, or unlinked, by hand")
+def restart_respects_hands(t):
+    job, other, gone = t.linked(42), t.job(), t.linked(43)
+    for number, old in ((42, job), (43, gone)):
+        turns(t, job=old, manual=True)
+    follow(t, source={**RESTART, "when_busy": "send"}).start()
+    first, second = ask(t, "one", 42), ask(t, "two", 43)
+    t.sandbox.wait(job, 1)
+    t.sandbox.wait(gone, 1)
+    # A link of the configuration cannot be taken away: these take its place.
+    t.links.clear()
+    t.write_config()
+    t.bridge.reload()
+    t.link(THREAD, other)
+    by_hand(t, job, "end", form="inactive")
+    by_hand(t, gone, "end", form="inactive")
+    becomes(t, first, "stalled")
+    becomes(t, second, "stalled")
+    t.settled()
+    eq(link_of(t, THREAD)["job_id"], other, "job of the thread that was linked by hand")
+    eq(link_of(t, f"github:{REPO}#43"), None, "link of the thread that was unlinked")
+    eq(t.sandbox.requests("/conversations/start"), [], "starts")
+
+
+# ---- crashes ----
+
+@scenario("Killed while turns run: they are followed on, and answered once each")
+def killed_while_open(t):
+    jobs = [t.linked(number) for number in (1, 2, 3)]
+    turns(t, manual=True)
+    follow(t, "answers").start()
+    for number in (1, 2, 3):
+        ask(t, f"prompt {number}", number)
+    for job in jobs:
+        looked(t, job, 1)
+    t.bridge.kill()
+    by_hand(t, jobs[0], "finish", answer="While you were away.")
+    t.bridge.start()
+    eq(t.bridge.status()["deliver"]["followed"], 3, "turns that are followed")
+    for job in jobs[1:]:
+        by_hand(t, job, "finish", answer="After that.")
+    for number in (1, 2, 3):
+        said(t, 1, "While you were" if number == 1 else "After that", number=number)
+    eq(len(t.bridge.logs("message.answered")), 3, "ends")
+
+
+# ---- many ----
+
+@scenario("300 jobs followed at once: all answered, and descriptors, threads and memory are back where they were")
+def many(t):
+    count = 300
+    jobs = [t.job() for _ in range(count)]
+    turns(t, manual=True)
+    follow(t, nairi={"follow": {"poll_min": "50ms", "poll_max": "1s"}}).start()
+
+    def wave():
+        for job in jobs:
+            t.generic("ci", {"job_id": job, "prompt": "go"})
+        t.until(lambda: t.bridge.status()["deliver"]["followed"] >= count, "all are followed", 60)
+        for job in jobs:
+            by_hand(t, job, "finish")
+        return len(t.bridge.logs("message.answered"))
+
+    wave()
+    t.bridge.wait_log("message.answered", count, timeout=60)
+    t.until(lambda: t.bridge.status()["deliver"]["followed"] == 0, "nothing is followed", 60)
+    before = (t.bridge.fds(), t.bridge.threads(), t.bridge.rss_kib())
+    wave()
+    t.bridge.wait_log("message.answered", 2 * count, timeout=60)
+    t.until(lambda: t.bridge.status()["deliver"]["followed"] == 0, "nothing is followed", 60)
+    after = (t.bridge.fds(), t.bridge.threads(), t.bridge.rss_kib())
+    ok(after[0] <= before[0] + 32 and after[1] <= before[1], f"descriptors, threads: {before} and {after}")
+    ok(after[2] < before[2] + 12_000, f"memory in KiB: {before[2]} and {after[2]}")
+
+
+if __name__ == "__main__":
+    main()
