@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import follow
 import world
 from world import PAYLOADS, Bare, Bridge, Broken, Pace, Sandbox
 
@@ -27,7 +28,9 @@ RATES = [(50, 6), (500, 4)]  # per second, seconds
 BUDGET = [("intake to ack, of bare", 0.20, 0.30, True), ("the whole way, of bare", 0.15, 0.22, True),
           ("webhook to API at 50/s, of a bare round trip", 5, 5, False),
           ("webhook to API at 500/s, of a bare round trip", 5, 5, False),
-          ("RSS idle, MiB", 16, 12, False), ("RSS loaded, MiB", 40, 40, False)]
+          ("RSS idle, MiB", 16, 12, False), ("RSS loaded, MiB", 40, 40, False),
+          ("following a thousand messages, core-%", 1, 0.5, False)]
+FOLLOW = "enabled: true"  # at the default pace
 
 
 def median(values):
@@ -93,7 +96,7 @@ def measure_intake(sandbox, payload, connections, seconds):
 
 
 def measure_whole(sandbox, payload, connections, seconds):
-    """Until the last message id is committed, however long that takes after the load ended."""
+    """Until the last message id is committed, however long that takes after the load ended. Nothing is followed."""
     sandbox.reset()
     with Bridge(sandbox.url, sandbox.key) as bridge:
         before, sandbox_before, wrk_before = bridge.cpu(), sandbox.cpu(), children_cpu()
@@ -114,6 +117,37 @@ def measure_whole(sandbox, payload, connections, seconds):
     counts = sandbox.counts()
     if not stored == count == counts["messages"] or counts["duplicates"] or status["messages"]["forwarded"] != stored:
         raise Broken(f"lost or doubled: {told['requests']} acknowledged, {stored} stored, {count} forwarded, {counts}")
+    return told
+
+
+def wait_answered(bridge, count):
+    """Until the end of every turn is known; the status has counted that at most a second later."""
+    end = time.monotonic() + world.DEADLINE
+    while bridge.status()["messages"]["answered"] != count:
+        if time.monotonic() > end:
+            raise Broken(f"not all of {count} turns were seen to end: {bridge.status()['messages']}")
+        time.sleep(0.1)
+
+
+def measure_followed(sandbox, payload, connections, seconds):
+    """The whole way with following on: what it costs while prompts go out, and what until every answer is known."""
+    sandbox.reset()
+    sandbox.quick(answer="Done.")
+    with Bridge(sandbox.url, sandbox.key, follow=FOLLOW) as bridge:
+        before = bridge.cpu()
+        told = world.wrk(bridge.port, payload, connections, seconds)
+        ended = time.monotonic()
+        count = bridge.wait_drained()["deliver"]["forwarded"]
+        total = told["seconds"] + time.monotonic() - ended
+        told.update(whole=count / total, threads=spent(before, bridge.cpu(), count), peak=bridge.rss_mib("VmHWM"))
+        wait_answered(bridge, count)
+        told.update(answered=time.monotonic() - ended, all=spent(before, bridge.cpu(), count))
+        bridge.stop()
+        if bridge.said():
+            raise Broken(f"the bridge had something to say: {bridge.said()[:500]}")
+    counts = sandbox.counts()
+    if not told["requests"] <= count == counts["messages"] or counts["duplicates"]:
+        raise Broken(f"lost or doubled: {told['requests']} acknowledged, {count} forwarded, {counts}")
     return told
 
 
@@ -209,6 +243,33 @@ def print_stages(cell):
           f"sandbox {median([run['sandbox'] for run in cell.whole]):.1f}")
 
 
+# ---- following ----
+
+def run_followed(bare, sandbox, pairs):
+    """Each beside a bare run and one without following."""
+    payload, found = PAYLOADS[MAIN[0]], []
+    for _ in range(pairs):
+        found.append((measure_bare(bare, payload, MAIN[1], 2), measure_whole(sandbox, payload, MAIN[1], 2),
+                      measure_followed(sandbox, payload, MAIN[1], 2)))
+    return found
+
+
+def print_followed(found):
+    def of(key, which=2):
+        return median([runs[which][key] for runs in found])
+
+    def cpu(key, which=2):
+        return median([sum(runs[which][key].values()) for runs in found])
+    print(f"\nThe whole way with follow, {MAIN[0]}, {MAIN[1]} connections, and without, as everywhere else. us: per delivery, until it is\n"
+          "forwarded, and until its end is known; known: seconds from the end of the load until all ends are")
+    table = [["", "whole/s", "of bare", "us", "us to the end", "known", "MiB"]]
+    for which, name, to_end in ((1, "without", False), (2, "with follow", True)):
+        table.append([name, f"{of('whole', which):.0f}", f"{median([one[which]['whole'] / one[0]['rate'] for one in found]):.2f}",
+                      f"{cpu('threads', which):.0f}", f"{cpu('all'):.0f}" if to_end else "",
+                      f"{of('answered'):.1f}" if to_end else "", f"{of('peak', which):.0f}"])
+    print_table(table)
+
+
 # ---- latency ----
 
 def run_latency(bare, directory, pairs):
@@ -295,18 +356,23 @@ def bench(directory, short, pairs):
     with Sandbox() as sandbox, Bare() as bare:
         idle = idle_rss(sandbox)
         cells = run_cells(bare, sandbox, plan, pairs, 5 if short else 45)
+        followed = run_followed(bare, sandbox, pairs)
         found = None if short else run_latency(bare, directory, min(pairs, 3))
+    following = follow.run(short)
     main = main_cell(cells)
     print_cells(cells)
     print_stages(main)
+    print_followed(followed)
     if found is not None:
         print_latency(found)
+    print("\n" + follow.title(short))
+    print_table(follow.rows(following))
     print(f"\nRSS idle: {idle[0]:.1f} MiB with one link, {idle[1]:.1f} with {world.PULLS}; "
           f"at the end of the load {median([run['rss'] for run in main.whole]):.1f}, "
           f"peak {max(run['peak'] for run in main.whole):.1f}")
     print_budget([main.ratio("intake"), main.ratio("whole")] +
                  [latency_ratio(found, rate) if found is not None else None for rate, _ in RATES] +
-                 [idle[0], max(run["peak"] for run in main.whole)], median(main.others))
+                 [idle[0], max(run["peak"] for run in main.whole), follow.worst(following, short)], median(main.others))
 
 
 def grow(directory, target):

@@ -166,8 +166,14 @@ class Sandbox(Process):
         """The next call stays unanswered until the reset; with one call at a time nothing goes out any more."""
         self.ask("POST", "/faults", {"path": "/continue", "fault": "delay_before", "delay_ms": 600000, "times": 0})
 
+    def quick(self, **how):
+        self.ask("POST", "/quick", how)
+
     def counts(self):
         return self.ask("GET", "/counts")["quick"]
+
+    def lists(self):
+        return self.ask("GET", "/counts")["lists"]
 
 
 class Bare(Process):
@@ -205,34 +211,36 @@ class Pace(Process):
         return told
 
 
-def _config(directory, url, key, links, concurrency):
-    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+def job(number):
+    """A job id that the sandbox takes for an API job."""
+    alphabet, text = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", ""
+    for _ in range(26):
+        number, digit = divmod(number, 32)
+        text = alphabet[digit] + text
+    return "job_" + text
 
-    def job(number):
-        text = ""
-        for _ in range(26):
-            number, digit = divmod(number, 32)
-            text = alphabet[digit] + text
-        return "job_" + text
 
+def _config(directory, url, key, links, concurrency, follow):
     lines = ["listen: 127.0.0.1:0", f"admin: {{ listen: \"unix:{directory}/admin.sock\" }}",
              f"store: \"sqlite:{directory}/bridge.db\"",
-             f"nairi: {{ url: \"{url}\", api_key: \"{key}\", max_concurrency: {concurrency}, timeout: 10m }}",
+             f"nairi: {{ url: \"{url}\", api_key: \"{key}\", max_concurrency: {concurrency}, timeout: 10m, "
+             f"follow: {{ {follow} }} }}",
              "limits: { thread_rate: 0, queue: 10000000, connections_per_address: 0 }", "log: { level: LEVEL, format: json }",
-             "sources:", "  github:", "    type: github", f"    secret: \"{SECRET}\"", "links:"]
-    lines += [f"  - {{ thread: \"github:{REPO}#{FIRST_PULL + i}\", job: {job(i + 1)} }}" for i in range(links)]
+             "sources:", "  github:", "    type: github", f"    secret: \"{SECRET}\"", "    batch: 0s",
+             "  ci: { type: generic, verify: none, respond: queued }", "links:" if links else "links: []"]
+    lines += [f"  - {{ thread: \"github:{REPO.lower()}#{FIRST_PULL + i}\", job: {job(i + 1)} }}" for i in range(links)]
     return "\n".join(lines) + "\n"
 
 
 class Bridge(Process):
-    """A store of its own unless `directory` has one; its log goes to a file there."""
+    """A store of its own unless `directory` has one; its log goes to a file there. It follows no jobs unless told how."""
 
-    def __init__(self, url, key, links=PULLS, concurrency=64, level="warn", directory=None):
+    def __init__(self, url, key, links=PULLS, concurrency=64, level="warn", directory=None, follow="enabled: false"):
         self.own = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("BENCH_DIR"))
         config = os.path.join(self.directory, "bridge.yaml")
         with open(config, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(_config(self.directory, url, key, links, concurrency).replace("LEVEL", level))
+            file.write(_config(self.directory, url, key, links, concurrency, follow).replace("LEVEL", level))
         self.log = os.path.join(self.directory, "log")
         with open(self.log, "wb") as log:
             super().__init__([os.environ["BRIDGE"], "serve", "--config", config], stderr=log, stdout=log)
