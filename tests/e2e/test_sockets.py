@@ -733,12 +733,6 @@ def stop_with_connections(t):
         wire.sock.close()
 
 
-def has_sanitizer(t):
-    with open(t.bridge.program, "rb") as file:
-        text = file.read()
-    return b"__asan_init" in text or b"__tsan_init" in text
-
-
 @scenario("I6: after a storm of good, bad and broken requests descriptors, threads, memory and the log of the store are back")
 def storm(t):
     jobs = [t.job() for _ in range(10)]

@@ -56,6 +56,13 @@ def merge(base, more):
     return result
 
 
+def has_sanitizer(t):
+    """Its memory says little: a sanitizer keeps what was freed for a while, to catch who still uses it."""
+    with open(t.bridge.program, "rb") as file:
+        text = file.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
 class World:
     """What a scenario gets: a sandbox that runs, and a bridge that start() starts."""
 
