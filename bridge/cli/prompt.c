@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/cli/client.h"
 #include "bridge/cli/print.h"
-#include "bridge/cli/verb.h"
 
 #define PROMPT_MAX ((size_t)1024 * 1024)
 #define WAIT_S     30
+#define BODY_MAX   (6 * PROMPT_MAX + 4096) /* JSON may escape every byte */
 #define WAIT_MAX_S 120
+#define GRACE_S    30 /* for the daemon to answer after the wait */
 
 static int read_stdin(struct strbuf *out)
 {
@@ -56,16 +58,7 @@ static long wait_of(const char *text)
 	return end != text && *end == '\0' && seconds >= 0 && seconds <= WAIT_MAX_S ? seconds : -1;
 }
 
-long prompt_wait_s(const char *verb, const char *text)
-{
-	long seconds = wait_of(text);
-
-	if (seconds < 0)
-		(void)fprintf(stderr, "nairi-bridge %s: --wait: expected 0 to %d seconds\n", verb, WAIT_MAX_S);
-	return seconds;
-}
-
-int prompt_print(const struct client_answer *answer)
+static int print_answer(const struct client_answer *answer)
 {
 	const char *status = json_str(answer->body, "status");
 
@@ -86,4 +79,34 @@ int prompt_print(const struct client_answer *answer)
 	else
 		client_complain(answer);
 	return VERB_REFUSED;
+}
+
+int prompt_send(const struct verb_call *call, const char *path,
+		int (*members)(const struct verb_call *call, struct json_writer *w))
+{
+	CLEANUP(strbuf_release) struct strbuf body = STRBUF(BODY_MAX);
+	CLEANUP(client_answer_release) struct client_answer answer = { 0 };
+	struct json_writer w = JSON_WRITER(&body);
+	long wait_s = wait_of(verb_value(call, "wait"));
+	char target[64];
+
+	if (wait_s < 0) {
+		(void)fprintf(stderr, "nairi-bridge %s: --wait: expected 0 to %d seconds\n", call->verb->name, WAIT_MAX_S);
+		return VERB_USAGE;
+	}
+	CLEANUP(client_close_at) struct client *client = client_open(call->config_file);
+	if (client == NULL)
+		return VERB_REFUSED;
+	json_begin_object(&w, NULL);
+	if (members(call, &w) != 0)
+		return VERB_REFUSED;
+	json_end_object(&w);
+	if (strbuf_failed(&body)) {
+		(void)fprintf(stderr, "nairi-bridge: the prompt is too long\n");
+		return VERB_REFUSED;
+	}
+	(void)snprintf(target, sizeof(target), "%s?wait=%ld", path, wait_s);
+	if (client_call(client, "POST", target, strbuf_str(&body), wait_s + GRACE_S, &answer) != 0)
+		return VERB_REFUSED;
+	return print_answer(&answer);
 }
