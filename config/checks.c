@@ -9,7 +9,6 @@
 #define API_PATH "/api/public/v1"
 #define SQLITE   "sqlite:"
 #define POSTGRES "postgres"
-#define MAX_SLUG 200 /* bytes */
 
 static void complain(struct config_reader *reader, const struct config_node *node,
 		     const struct error *err, const char *text)
@@ -74,16 +73,21 @@ void checks_token(struct config_reader *reader, const struct config_node *node,
 	}
 }
 
-void checks_agent(struct config_reader *reader, const struct config_node *node, const char *text)
+bool config_agent_is_valid(const char *text)
 {
 	size_t len = strlen(text);
-	bool good = len > 0 && len <= MAX_SLUG;
+	bool good = len > 0 && len <= CONFIG_AGENT_MAX;
 
 	for (size_t i = 0; i < len && good; i++)
 		good = (unsigned char)text[i] > 0x20U && text[i] != 0x7F;
-	if (!good)
+	return good;
+}
+
+void checks_agent(struct config_reader *reader, const struct config_node *node, const char *text)
+{
+	if (!config_agent_is_valid(text))
 		config_problem(reader, PROBLEM_ERROR, node,
-			       "expected the slug of an agent, at most %d bytes without white space", MAX_SLUG);
+			       "expected the slug of an agent, at most %d bytes without white space", CONFIG_AGENT_MAX);
 }
 
 /* The node of a secret or of its twin. */

@@ -48,6 +48,10 @@ struct start_config {
 	bool ask;          /* in ask mode */
 };
 
+/* The slug of an agent: 1 to CONFIG_AGENT_MAX bytes, no blanks and no controls (it may hold "/"). */
+#define CONFIG_AGENT_MAX 200
+bool config_agent_is_valid(const char *text);
+
 /* Where a source's repositories are, for what the payload does not say. */
 struct git_source_config {
 	/* http(s)://, file:/// or an absolute path, with {repo} in it exactly once and not in the host; NULL: Git is

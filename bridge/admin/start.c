@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A job by hand: checked here, kept and started by the intake. */
-#include <string.h>
-
 #include "bridge/admin/admin_private.h"
-
-#define AGENT_MAX 200
 
 static int check_agent(const char *agent, struct error *err)
 {
-	size_t len = agent != NULL ? strlen(agent) : 0;
-
-	if (len == 0)
+	if (agent == NULL || agent[0] == '\0')
 		return error_set(err, ERR_INVALID, "agent is missing: expected the slug of an agent");
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)agent[i] <= ' ' || (unsigned char)agent[i] == 0x7FU || len > AGENT_MAX)
-			return error_set(err, ERR_INVALID, "agent: expected a slug without blanks, at most %d bytes", AGENT_MAX);
-	}
+	if (!config_agent_is_valid(agent))
+		return error_set(err, ERR_INVALID, "agent: expected a slug without blanks, at most %d bytes", CONFIG_AGENT_MAX);
 	return 0;
 }
 
