@@ -167,17 +167,7 @@ static int put_again(struct replay *replay, struct store *store, struct error *e
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	row->id = replay->message_id;
 	row->job_id = replay->job_id;
-	row->state = state;
-	row->attempts = 0;
-	row->due_ms = 0;
-	row->created_ms = replay->now_ms;
-	row->updated_ms = replay->now_ms;
-	row->message_id = NULL;
-	row->upstream_status = 0;
-	row->error = NULL;
-	row->reason = "a replay";
-	row->lookup = NULL;
-	row->lead = 0;
+	message_renew(row, state, "a replay", replay->now_ms);
 	deliver_announce(replay->admin->options.deliver, replay->job_id);
 	replay->announced = true;
 	return store_message_put(store, row, &row->seq, err);

@@ -100,3 +100,14 @@ size_t utf8_encode(uint32_t point, char *out)
 	out[3] = (char)(0x80U | (point & 0x3FU));
 	return 4;
 }
+
+size_t utf8_longest_run(const char *text, size_t len, char c)
+{
+	size_t longest = 0, run = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		run = text[i] == c ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}

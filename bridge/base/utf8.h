@@ -18,6 +18,9 @@ bool utf8_valid(const char *text, size_t len);
 /* The largest n <= max such that text[0..n) does not end inside a sequence; text itself must be valid. */
 size_t utf8_cut(const char *text, size_t len, size_t max);
 
+/* How often c, an ASCII character, stands in a row in text[0..len) at most: a Markdown fence or span of one more cannot be left. */
+size_t utf8_longest_run(const char *text, size_t len, char c);
+
 /* Writes point as UTF-8 into out (at least 4 bytes); returns the length. point must be a scalar value. */
 size_t utf8_encode(uint32_t point, char *out);
 

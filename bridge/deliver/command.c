@@ -31,7 +31,7 @@ void command_effects_apply(struct deliver *deliver, struct command_effects *effe
 		deliver_withdraw(deliver, effects->withdrawn[i].job_id, effects->withdrawn[i].seq);
 	for (size_t i = 0; i < effects->added_count; i++)
 		deliver_add(deliver, &effects->added[i]);
-	effects->announced = 0;
+	effects->added_count = 0; /* they are the queue's now */
 	if (effects->linked != NULL)
 		log_event(LOG_INFO, "job.linked", NULL, LOG_STR("thread", effects->thread),
 			  LOG_STR("job_id", effects->linked));
@@ -44,7 +44,7 @@ void command_effects_drop(struct deliver *deliver, struct command_effects *effec
 {
 	if (effects == NULL)
 		return;
-	for (size_t i = 0; i < effects->announced; i++)
+	for (size_t i = 0; i < effects->added_count; i++)
 		deliver_retract(deliver, effects->added[i].job_id);
 	arena_free(effects->arena);
 	free(effects);
@@ -61,7 +61,6 @@ int command_add(struct deliver *deliver, struct store *store, const struct messa
 		return -1;
 	deliver_announce(deliver, added->job_id);
 	effects->added_count++;
-	effects->announced = effects->added_count;
 	return 0;
 }
 
@@ -78,17 +77,7 @@ int command_again(struct deliver *deliver, struct store *store, const struct mes
 	row.job_id = arena_strdup(arena, job_id);
 	if (row.prompt == NULL || arena_failed(arena))
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	row.state = MESSAGE_QUEUED;
-	row.lookup = NULL;
-	row.attempts = 0;
-	row.due_ms = 0;
-	row.created_ms = now_ms;
-	row.updated_ms = now_ms;
-	row.message_id = NULL;
-	row.upstream_status = 0;
-	row.error = NULL;
-	row.reason = reason;
-	row.lead = 0;
+	message_renew(&row, MESSAGE_QUEUED, reason, now_ms);
 	return command_add(deliver, store, &row, effects, err);
 }
 
@@ -178,7 +167,6 @@ static int run_status(struct run *run, struct error *err)
 /* ---- retry ---- */
 
 struct failed_rows {
-	struct arena *arena;
 	struct message_row rows[RUN_MAX];
 	size_t count;
 };
@@ -212,7 +200,7 @@ static int retry_one(struct run *run, const struct message_row *failed, struct e
 
 static int run_retry(struct run *run, struct error *err)
 {
-	struct failed_rows failed = { .arena = run->effects->arena };
+	struct failed_rows failed = { .count = 0 };
 	struct message_row newest;
 	bool found = false;
 
@@ -236,7 +224,6 @@ static int run_retry(struct run *run, struct error *err)
 /* ---- stop ---- */
 
 struct stopping {
-	struct run *run;
 	struct {
 		int64_t seq;
 		enum message_state state;
@@ -287,7 +274,7 @@ static int stop_one(struct run *run, const struct stopping *stopping, size_t i, 
 
 static int run_stop(struct run *run, struct error *err)
 {
-	struct stopping stopping = { .run = run };
+	struct stopping stopping = { .count = 0 };
 
 	run->reply.said = SAID_STOPPED;
 	run->reply.running = lanes_turns(&run->deliver->lanes, run->job_id);
@@ -302,41 +289,31 @@ static int run_stop(struct run *run, struct error *err)
 
 /* ---- all of them ---- */
 
-static int run_linked(struct run *run, struct error *err)
+static int run_command(struct run *run, struct error *err)
 {
-	switch (run->command->kind) {
+	enum command_kind kind = run->command->kind;
+
+	if (store_link_find(run->store, run->row->thread, &run->linked, run->job_id, &run->origin, err) != 0)
+		return -1;
+	run->reply.job_id = run->linked ? run->job_id : NULL;
+	run->reply.problem = run->command->problem;
+	if (!run->linked && (kind == COMMAND_UNLINK || kind == COMMAND_STATUS || kind == COMMAND_STOP)) {
+		run->reply.said = SAID_NOT_LINKED;
+		return 0;
+	}
+	switch (kind) {
+	case COMMAND_LINK:
+		return run_link(run, err);
 	case COMMAND_UNLINK:
 		return run_unlink(run, err);
 	case COMMAND_STATUS:
 		return run_status(run, err);
 	case COMMAND_STOP:
 		return run_stop(run, err);
-	case COMMAND_RETRY:
-	default:
+	case COMMAND_RETRY: /* also without a link: a start that failed has none any more */
 		return run_retry(run, err);
-	}
-}
-
-static int run_command(struct run *run, struct error *err)
-{
-	if (store_link_find(run->store, run->row->thread, &run->linked, run->job_id, &run->origin, err) != 0)
-		return -1;
-	run->reply.job_id = run->linked ? run->job_id : NULL;
-	run->reply.problem = run->command->problem;
-	switch (run->command->kind) {
-	case COMMAND_LINK:
-		return run_link(run, err);
 	case COMMAND_HELP:
 		run->reply.said = SAID_HELP;
-		return 0;
-	case COMMAND_RETRY: /* a start that failed has no link any more */
-		return run_retry(run, err);
-	case COMMAND_UNLINK:
-	case COMMAND_STATUS:
-	case COMMAND_STOP:
-		if (run->linked)
-			return run_linked(run, err);
-		run->reply.said = SAID_NOT_LINKED;
 		return 0;
 	case COMMAND_UNKNOWN:
 	case COMMAND_NONE:
@@ -363,29 +340,46 @@ int command_run(struct deliver *deliver, struct say *say, const struct message_r
 	return say_command(say, row, &run.reply, err);
 }
 
-const char *prompt_retag(struct arena *arena, const char *prompt, const char *old_id, const char *new_id)
+/* How much of a prompt stands before the tag of that message; all of it when it does not end in it. */
+static size_t before_tag(const char *prompt, const char *id)
 {
-	char old_tag[MESSAGE_TAG_SIZE], new_tag[MESSAGE_TAG_SIZE];
+	char tag[MESSAGE_TAG_SIZE];
 	size_t len = strlen(prompt), tag_len;
 
-	message_tag(old_id, old_tag);
-	message_tag(new_id, new_tag);
-	tag_len = strlen(old_tag);
-	if (len < tag_len || strcmp(prompt + len - tag_len, old_tag) != 0)
-		return arena_printf(arena, "%s\n%s", prompt, new_tag);
-	return arena_printf(arena, "%.*s%s", (int)(len - tag_len), prompt, new_tag);
+	message_tag(id, tag);
+	tag_len = strlen(tag);
+	return len >= tag_len && strcmp(prompt + len - tag_len, tag) == 0 ? len - tag_len : len;
+}
+
+const char *prompt_retag(struct arena *arena, const char *prompt, const char *old_id, const char *new_id)
+{
+	char tag[MESSAGE_TAG_SIZE];
+	size_t len = before_tag(prompt, old_id);
+
+	message_tag(new_id, tag);
+	return arena_printf(arena, "%.*s%s%s", (int)len, prompt, prompt[len] == '\0' ? "\n" : "", tag);
 }
 
 const char *prompt_untag(struct arena *arena, const struct message_row *row)
 {
-	char tag[MESSAGE_TAG_SIZE];
-	size_t len = strlen(row->prompt), tag_len;
+	size_t len = before_tag(row->prompt, row->id);
 
-	message_tag(row->id, tag);
-	tag_len = strlen(tag);
-	if (len >= tag_len && strcmp(row->prompt + len - tag_len, tag) == 0)
-		len -= tag_len;
 	while (len > 0 && row->prompt[len - 1] == '\n')
 		len--;
 	return arena_strndup(arena, row->prompt, len);
+}
+
+void message_renew(struct message_row *row, enum message_state state, const char *reason, int64_t now_ms)
+{
+	row->state = state;
+	row->reason = reason;
+	row->lookup = NULL;
+	row->attempts = 0;
+	row->due_ms = 0;
+	row->created_ms = now_ms;
+	row->updated_ms = now_ms;
+	row->message_id = NULL;
+	row->upstream_status = 0;
+	row->error = NULL;
+	row->lead = 0;
 }

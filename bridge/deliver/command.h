@@ -19,9 +19,8 @@ struct command_effects {
 		int64_t seq;
 	} withdrawn[EFFECTS_MAX];
 	size_t withdrawn_count;
-	struct message_row added[EFFECTS_MAX];
+	struct message_row added[EFFECTS_MAX]; /* announced, until the queue has them */
 	size_t added_count;
-	size_t announced; /* of added */
 	const char *thread, *linked, *unlinked; /* for the log: what goes to which job now, or no longer; NULL */
 };
 
@@ -71,6 +70,9 @@ const char *branch_into(const char *prompt, const char *branch, struct arena *ar
 /* A prompt with another message's tag at its end, or without its own; in the arena. NULL: no memory. */
 const char *prompt_retag(struct arena *arena, const char *prompt, const char *old_id, const char *new_id);
 const char *prompt_untag(struct arena *arena, const struct message_row *row);
+
+/* A message with the same words, on its way anew: nothing of what became of the old one. id, job and prompt are the caller's. */
+void message_renew(struct message_row *row, enum message_state state, const char *reason, int64_t now_ms);
 
 /*
  * A new message of kind start for the delivery of `row`, whose thread goes to the job that is being started from now on

@@ -13,6 +13,7 @@
  * spares each a claim, and its commit, under load; a crash leaves some more to look for.
  */
 #define RESERVE_AHEAD 4
+#define HOUR_MS       3600000
 
 int deliver_new(const struct deliver_options *options, struct deliver **ret, struct error *err)
 {
@@ -365,6 +366,21 @@ void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq)
 	char room[JOB_ID_MAX + 2];
 
 	(void)lanes_remove(&deliver->lanes, lane_key(job_id, seq, room), seq, clock_mono_ms());
+}
+
+int deliver_breaks_loop(const struct config *config, struct store *store, const char *thread, int64_t now_ms,
+			const char **ret_reason, struct error *err)
+{
+	int64_t rate = config->limits.thread_rate, count = 0;
+
+	*ret_reason = NULL;
+	if (rate == 0)
+		return 0;
+	if (store_thread_count(store, thread, now_ms - HOUR_MS, &count, err) != 0)
+		return -1;
+	if (count >= rate)
+		*ret_reason = "loop breaker: this thread reached limits.thread_rate prompts within an hour";
+	return 0;
 }
 
 /* ---- other threads ---- */

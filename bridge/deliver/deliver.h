@@ -68,6 +68,13 @@ void deliver_say(struct deliver *deliver, const struct say *say);
 /* A queued or vetting message that was just withdrawn. job_id NULL: it had none. */
 void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq);
 
+/*
+ * The loop breaker: has the thread had limits.thread_rate prompts within the hour before now_ms (wall)? Then *ret_reason says so
+ * (static text), else it is NULL.
+ */
+int deliver_breaks_loop(const struct config *config, struct store *store, const char *thread, int64_t now_ms,
+			const char **ret_reason, struct error *err) MUST_CHECK;
+
 /* ---- any thread ---- */
 
 /* Messages that are not final; for the limit. */

@@ -7,6 +7,7 @@
 #include "bridge/base/fault.h"
 #include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
+#include "bridge/deliver/reply_text.h"
 
 static const struct config *config_of(const struct flight *flight)
 {
@@ -140,18 +141,10 @@ static int apply_say(struct flight *flight, struct store *store, struct error *e
 	return say_turn(flight->say, rows, flight->count, &what, err);
 }
 
-/* Refusals that say something else than that the job has ended (nairi-api.md 3.2). */
+/* A refusal in other words than the documented ones: the job has ended (nairi-api.md 3.2). */
 static bool is_about_the_job(const struct flight *flight)
 {
-	static const char *const others[] = { "job not found", "job is not an API job", "prompt is required" };
-
-	if (!flight->refused || flight->words == NULL || is_start(flight))
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strcmp(flight->words, others[i]) == 0)
-			return false;
-	}
-	return true;
+	return flight->refused && flight->words != NULL && !is_start(flight) && !reply_is_documented(flight->words);
 }
 
 static int apply_restart(struct flight *flight, struct store *store, struct error *err)

@@ -61,15 +61,26 @@ static const struct advice unanswered = {
 	"write it again later; if that does not help, ask whoever runs the bridge."
 };
 
+static const struct advice *find_known(const char *error)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].error, error) == 0)
+			return &known[i];
+	}
+	return NULL;
+}
+
+bool reply_is_documented(const char *error)
+{
+	return find_known(error) != NULL;
+}
+
 static const struct advice *advice_for(const struct failure_text *failure)
 {
 	if (failure->error == NULL)
 		return &unanswered;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(known[i].error, failure->error) == 0)
-			return &known[i];
-	}
-	return &refused;
+	const struct advice *advice = find_known(failure->error);
+	return advice != NULL ? advice : &refused;
 }
 
 static void add_advice(struct strbuf *out, const struct failure_text *failure)

@@ -17,6 +17,9 @@ void reply_marker(const char *reply_id, char out[REPLY_MARKER_SIZE]);
 /* Whether text bears a marker of any bridge. */
 bool reply_has_marker(const char *text);
 
+/* Whether it is one of the refusals that the API documents (nairi-api.md 3.2): none of them says that the job has ended. */
+bool reply_is_documented(const char *error);
+
 struct failure_text {
 	const char *author;   /* login; NULL: not addressed */
 	const char *job_id;   /* NULL */

@@ -23,19 +23,10 @@ int command_start(struct deliver *deliver, struct store *store, const struct mes
 	made.agent = arena_strdup(arena, start->agent);
 	made.ask = start->ask;
 	made.kind = MESSAGE_START;
-	made.state = find_branch ? MESSAGE_VETTING : MESSAGE_QUEUED;
 	made.object = NULL; /* the object's message is the one that it was made from */
-	made.lookup = find_branch ? errand_write(&errand, arena) : NULL;
 	made.pace = 0;
-	made.attempts = 0;
-	made.due_ms = 0;
-	made.created_ms = now_ms;
-	made.updated_ms = now_ms;
-	made.message_id = NULL;
-	made.upstream_status = 0;
-	made.error = NULL;
-	made.reason = NULL;
-	made.lead = 0;
+	message_renew(&made, find_branch ? MESSAGE_VETTING : MESSAGE_QUEUED, NULL, now_ms);
+	made.lookup = find_branch ? errand_write(&errand, arena) : NULL;
 	if (arena_failed(arena))
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	struct link_row link = {
@@ -89,12 +80,11 @@ const char *branch_into(const char *prompt, const char *branch, struct arena *ar
 static const char *thread_url(const struct source *source, const struct message_row *row, struct arena *arena)
 {
 	const struct forge *forge = source->handler->forge;
-	const char *colon = row->thread != NULL ? strchr(row->thread, ':') : NULL;
-	const char *url = NULL;
+	const char *native = thread_native(row->thread), *url = NULL;
 	struct error ignored;
 
-	if (forge == NULL || forge->url_of_thread == NULL || colon == NULL ||
-	    forge->url_of_thread(source->state, colon + 1, arena, &url, &ignored) != 0)
+	if (forge == NULL || forge->url_of_thread == NULL || native == NULL ||
+	    forge->url_of_thread(source->state, native, arena, &url, &ignored) != 0)
 		return row->thread;
 	return url;
 }

@@ -11,17 +11,6 @@
 
 static const char more[] = "…";
 
-static size_t longest_run(const char *text, size_t len)
-{
-	size_t longest = 0, run = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		run = text[i] == '`' ? run + 1 : 0;
-		longest = run > longest ? run : longest;
-	}
-	return longest;
-}
-
 static void add_ticks(struct strbuf *out, size_t n)
 {
 	while (n-- > 0)
@@ -61,7 +50,7 @@ void safe_words_prepare(const char *words, struct strbuf *out)
 /* How much of the words fits into room together with two rows of back-ticks and `frame` more bytes. */
 static size_t words_fit(const struct strbuf *words, size_t room, size_t frame, size_t least_ticks)
 {
-	size_t ticks = longest_run(words->ptr, words->len) + 1;
+	size_t ticks = utf8_longest_run(words->ptr, words->len, '`') + 1;
 
 	ticks = ticks < least_ticks ? least_ticks : ticks;
 	if (words->len + 2 * ticks + frame <= room)
@@ -73,7 +62,7 @@ static size_t words_fit(const struct strbuf *words, size_t room, size_t frame, s
 
 void safe_words_span(struct strbuf *out, const struct strbuf *words, size_t room)
 {
-	size_t keep = words_fit(words, room, 2, 1), ticks = longest_run(words->ptr, keep) + 1;
+	size_t keep = words_fit(words, room, 2, 1), ticks = utf8_longest_run(words->ptr, keep, '`') + 1;
 
 	if (keep == 0)
 		return;
@@ -88,7 +77,7 @@ void safe_words_span(struct strbuf *out, const struct strbuf *words, size_t room
 
 void safe_words_fence(struct strbuf *out, const struct strbuf *words, size_t room)
 {
-	size_t keep = words_fit(words, room, sizeof("\n\n\n\n\n"), 3), ticks = longest_run(words->ptr, keep) + 1;
+	size_t keep = words_fit(words, room, sizeof("\n\n\n\n\n"), 3), ticks = utf8_longest_run(words->ptr, keep, '`') + 1;
 
 	if (keep == 0)
 		return;

@@ -128,22 +128,15 @@ static bool gather(const struct say *say, const struct message_row *const *rows,
 	return ret->source != NULL;
 }
 
-static const char *native(const struct message_row *row)
-{
-	const char *colon = row->thread != NULL ? strchr(row->thread, ':') : NULL;
-
-	return colon != NULL ? colon + 1 : NULL;
-}
-
 /* One comment alone is answered where it stands; several of them where all can see it. */
 static void choose_place(struct say *say, struct group *group)
 {
 	const struct forge *forge = group->source->handler->forge;
-	const char *place = NULL;
+	const char *native = thread_native(group->first->thread), *place = NULL;
 	struct error ignored;
 
-	if (group->count > 1 && forge->place_of_thread != NULL && native(group->first) != NULL &&
-	    forge->place_of_thread(group->source->state, native(group->first), say->arena, &place, &ignored) == 0)
+	if (group->count > 1 && forge->place_of_thread != NULL && native != NULL &&
+	    forge->place_of_thread(group->source->state, native, say->arena, &place, &ignored) == 0)
 		group->place = place;
 }
 
@@ -310,22 +303,18 @@ static const char *comment_kind(enum reply_mode mode, const struct answer_text *
 static int say_news(struct say *say, const struct message_row *const *rows, size_t count, const struct news *news,
 		    struct error *err)
 {
+	static const struct answer_text working = { .kind = ANSWER_WORKING };
+	static const struct news at_work = { .turn = &working };
 	struct group group;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!gather(say, rows, count, i, &group))
 			continue;
 		enum reply_mode mode = group.source->config->reply;
-		struct answer_text working = { .kind = ANSWER_WORKING };
-		struct news carried = { .turn = &working };
-		if (mode == REPLY_MODE_STATUS && news->turn != NULL && news->turn->kind == ANSWER_RESTARTED) {
-			/* Its one comment goes on where the old job's stopped. */
-			if (say_status(say, &group, &carried, err) != 0)
-				return -1;
-			continue;
-		}
 		if (mode == REPLY_MODE_STATUS) {
-			if (say_status(say, &group, news, err) != 0)
+			bool restarted = news->turn != NULL && news->turn->kind == ANSWER_RESTARTED;
+			/* The one comment goes on where the old job's stopped. */
+			if (say_status(say, &group, restarted ? &at_work : news, err) != 0)
 				return -1;
 			continue;
 		}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/utf8.h"
 #include "bridge/deliver/backoff.h"
 #include "bridge/deliver/transcript.h"
 #include "bridge/git/git.h"
@@ -12,7 +13,6 @@
 #define CONTEXT_LINES 6
 #define TRIES_MAX     6
 #define BUSY_AGAIN_MS 3000 /* a push while a turn runs is mostly the job's own: asked again when the turn is over */
-#define HOUR_MS       3600000
 #define QUIET_LOOKS   2    /* so many looks without a turn: by then the job has told of its commits */
 
 /* A linked thread whose head may be meant. */
@@ -42,6 +42,12 @@ static bool wants(const struct flight *flight, unsigned what)
 	return flight->errand.lookup != NULL && (flight->errand.lookup->wants & what) != 0;
 }
 
+/* The thread, or the job, that was to be found. */
+static bool is_known(const struct scouting *scouting)
+{
+	return scouting->found != NULL || scouting->job_id[0] != '\0';
+}
+
 static void add_candidate(void *ctx, const struct link_row *row)
 {
 	struct scouting *scouting = ctx;
@@ -52,8 +58,8 @@ static void add_candidate(void *ctx, const struct link_row *row)
 	if (strncmp(row->thread, scouting->prefix, strlen(scouting->prefix)) != 0 || scouting->count == GIT_REFS_MAX ||
 	    job_id_is_provisional(row->job_id))
 		return;
-	const char *native = strchr(row->thread, ':');
-	if (native == NULL || scouting->source->handler->forge->ref_of_thread(scouting->source->state, native + 1, arena,
+	const char *native = thread_native(row->thread);
+	if (native == NULL || scouting->source->handler->forge->ref_of_thread(scouting->source->state, native, arena,
 									      &repo, &ref, &ignored) != 0)
 		return;
 	scouting->candidates[scouting->count] = (struct candidate){
@@ -82,10 +88,10 @@ static int gather(struct flight *flight, struct store *store, struct error *err)
 static int gather_own(struct flight *flight, const char **ret_repo)
 {
 	struct scouting *scouting = flight->scouting;
-	const char *native = flight->row.thread != NULL ? strchr(flight->row.thread, ':') : NULL;
+	const char *native = thread_native(flight->row.thread);
 	struct error ignored;
 
-	if (native == NULL || scouting->source->handler->forge->ref_of_thread(scouting->source->state, native + 1,
+	if (native == NULL || scouting->source->handler->forge->ref_of_thread(scouting->source->state, native,
 									      flight->arena, ret_repo,
 									      &scouting->refs[0], &ignored) != 0)
 		return -1;
@@ -237,10 +243,9 @@ static void told(struct git_question *question)
 		scouting->found = &scouting->candidates[question->found];
 	if (question->want == GIT_LINK)
 		(void)snprintf(scouting->job_id, sizeof(scouting->job_id), "%s", question->job_id);
-	bool known = scouting->found != NULL || scouting->job_id[0] != '\0';
 	if (question->want == GIT_PUSH && scouting->found != NULL)
 		look_whose_push(flight);
-	else if (question->want != GIT_CODE && known && wants(flight, LOOKUP_CODE))
+	else if (question->want != GIT_CODE && is_known(scouting) && wants(flight, LOOKUP_CODE))
 		ask_code(flight);
 	else
 		forward_record(flight);
@@ -312,8 +317,7 @@ static void decide_thread(struct flight *flight, int64_t now_ms)
 void scout_decide(struct flight *flight, int64_t now_ms)
 {
 	const struct scouting *scouting = flight->scouting;
-	bool known = scouting->found != NULL || scouting->job_id[0] != '\0';
-	bool failed = scouting->asked && scouting->question.err.code != 0 && !known;
+	bool failed = scouting->asked && scouting->question.err.code != 0 && !is_known(scouting);
 	bool spent = flight->waiting->tries + 1 >= TRIES_MAX;
 	bool thread = wants(flight, LOOKUP_THREAD | LOOKUP_PUSH);
 
@@ -339,15 +343,11 @@ void scout_decide(struct flight *flight, int64_t now_ms)
 static const char *with_code(struct flight *flight, const char *prompt, const char *code)
 {
 	const char *end = strchr(prompt, '\n');
-	size_t run = 0, longest = 0;
+	size_t longest = utf8_longest_run(code, strlen(code), '`');
 	char fence[64];
 
 	if (end == NULL)
 		return NULL;
-	for (const char *at = code; *at != '\0'; at++) {
-		run = *at == '`' ? run + 1 : 0;
-		longest = run > longest ? run : longest;
-	}
 	if (longest + 3 >= sizeof(fence) ||
 	    strlen(prompt) + strlen(code) + 200 > (size_t)flight->settings->config->limits.prompt)
 		return NULL;
@@ -372,22 +372,6 @@ static const char *with_summary(struct flight *flight, const char *prompt, const
 	return arena_printf(flight->scratch, "%.*s\n\n%s\n\n%s", (int)first, prompt, summary, tag);
 }
 
-/* The loop breaker of intake, which could not know the thread. */
-static int check_rate(struct flight *flight, struct store *store, const char *thread, struct error *err)
-{
-	int64_t rate = flight->settings->config->limits.thread_rate, count = 0;
-
-	if (rate == 0)
-		return 0;
-	if (store_thread_count(store, thread, flight->change.now_ms - HOUR_MS, &count, err) != 0)
-		return -1;
-	if (count >= rate) {
-		flight->change.to = MESSAGE_IGNORED;
-		outcome_reason(flight, "loop breaker: this thread reached limits.thread_rate prompts within an hour");
-	}
-	return 0;
-}
-
 static int learn_thread(struct flight *flight, struct store *store, struct message_finding *finding, struct error *err)
 {
 	const struct candidate *found = flight->scouting->found;
@@ -404,10 +388,14 @@ static int learn_thread(struct flight *flight, struct store *store, struct messa
 		outcome_reason(flight, "not linked: no job is linked to this thread");
 		return 0;
 	}
-	if (check_rate(flight, store, found->thread, err) != 0)
+	/* The loop breaker: intake could not know the thread. */
+	const char *broken = NULL;
+	if (deliver_breaks_loop(flight->settings->config, store, found->thread, flight->change.now_ms, &broken, err) != 0)
 		return -1;
-	if (flight->change.to != MESSAGE_QUEUED) {
+	if (broken != NULL) {
 		flight->learned_job[0] = '\0';
+		flight->change.to = MESSAGE_IGNORED;
+		flight->change.reason = broken;
 		return 0;
 	}
 	finding->thread = found->thread;
@@ -415,7 +403,7 @@ static int learn_thread(struct flight *flight, struct store *store, struct messa
 	const char *place = NULL;
 	struct error ignored;
 	if (flight->row.place == NULL && source->handler->forge->place_of_thread != NULL &&
-	    source->handler->forge->place_of_thread(source->state, strchr(found->thread, ':') + 1, flight->scratch, &place,
+	    source->handler->forge->place_of_thread(source->state, thread_native(found->thread), flight->scratch, &place,
 						    &ignored) == 0)
 		finding->place = place;
 	return 0;

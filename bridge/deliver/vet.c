@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/log.h"
 #include "bridge/base/map.h"
 #include "bridge/deliver/backoff.h"
-#include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
 #include "bridge/deliver/scout.h"
 
@@ -98,6 +98,17 @@ static void say_verdict(struct flight *flight, const struct call *call)
 								 : "no usable answer");
 }
 
+static void ask_forge(struct flight *flight, const struct source *source, const char *name, size_t answer_max,
+		      void (*done)(struct call *call))
+{
+	flight->attempt_call = name;
+	flight->call.token = source->config->api.token;
+	flight->call.timeout_ms = flight->settings->config->nairi.timeout_ms;
+	flight->call.answer_max = answer_max;
+	flight->call.done = done;
+	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
+}
+
 static void branch_answered(struct call *call)
 {
 	struct flight *flight = call->user;
@@ -117,18 +128,13 @@ static void branch_answered(struct call *call)
 static bool ask_branch(struct flight *flight)
 {
 	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
-	const char *colon = flight->row.thread != NULL ? strchr(flight->row.thread, ':') : NULL;
+	const char *native = thread_native(flight->row.thread);
 	struct error ignored;
 
-	if (source == NULL || !source_can_ask(source) || colon == NULL || source->handler->forge->head_request == NULL ||
-	    source->handler->forge->head_request(source->state, colon + 1, flight->arena, &flight->call.spec, &ignored) != 0)
+	if (source == NULL || !source_can_ask(source) || native == NULL || source->handler->forge->head_request == NULL ||
+	    source->handler->forge->head_request(source->state, native, flight->arena, &flight->call.spec, &ignored) != 0)
 		return false;
-	flight->attempt_call = "branch";
-	flight->call.token = source->config->api.token;
-	flight->call.timeout_ms = flight->settings->config->nairi.timeout_ms;
-	flight->call.answer_max = BRANCH_ANSWER_MAX;
-	flight->call.done = branch_answered;
-	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
+	ask_forge(flight, source, "branch", BRANCH_ANSWER_MAX, branch_answered);
 	return true;
 }
 
@@ -179,12 +185,7 @@ static void ask_permission(struct flight *flight, int64_t now_ms)
 		permitted(flight);
 		return;
 	}
-	flight->attempt_call = "permission";
-	flight->call.token = source->config->api.token;
-	flight->call.timeout_ms = flight->settings->config->nairi.timeout_ms;
-	flight->call.answer_max = ANSWER_MAX;
-	flight->call.done = answered;
-	dispatcher_submit(flight->deliver->dispatcher, &flight->call);
+	ask_forge(flight, source, "permission", ANSWER_MAX, answered);
 }
 
 bool vet_is_full(struct deliver *deliver)
@@ -204,11 +205,9 @@ static bool count(struct flight *flight)
 {
 	struct deliver *deliver = flight->deliver;
 	bool scouts = flight->errand.lookup != NULL || flight->errand.find_link;
-
 	bool asks = flight->errand.permission || flight->errand.find_branch;
 
-	if ((asks && atomic_load(&deliver->vets) >= VETS_MAX) ||
-	    (scouts && deliver->scouts >= SCOUTS_MAX))
+	if ((asks && atomic_load(&deliver->vets) >= VETS_MAX) || (scouts && deliver->scouts >= SCOUTS_MAX))
 		return false;
 	flight->vets = asks;
 	flight->scouts = scouts;

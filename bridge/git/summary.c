@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/invisible.h"
+#include "bridge/base/utf8.h"
 #include "bridge/git/push_changes.h"
 #include "bridge/git/push_history.h"
 #include "bridge/git/repository.h"
@@ -43,17 +44,6 @@ static void commit_release(git_commit **commit)
 
 /* ---- words ---- */
 
-static size_t longest_ticks(const char *text)
-{
-	size_t longest = 0, run = 0;
-
-	for (; *text != '\0'; text++) {
-		run = *text == '`' ? run + 1 : 0;
-		longest = run > longest ? run : longest;
-	}
-	return longest;
-}
-
 /*
  * Text from outside as a code span (CommonMark 6.1: it ends at as many backticks as it began with). More backticks in a
  * row than anybody means become apostrophes, so that the span's own stay few.
@@ -68,7 +58,7 @@ static void add_code(struct strbuf *out, const char *text, size_t max)
 		strbuf_adds(out, "(none)");
 		return;
 	}
-	size_t longest = longest_ticks(strbuf_str(&line));
+	size_t longest = utf8_longest_run(strbuf_str(&line), line.len, '`');
 	for (size_t i = 0; longest > TICKS_MAX && i < line.len; i++) {
 		if (line.ptr[i] == '`')
 			line.ptr[i] = '\'';

@@ -14,9 +14,9 @@ static void refuse(struct exchange *x)
 	exchange_refuse(x, &err);
 }
 
-/* A delivery with one candidate that policy has nothing to say about. NULL: no memory, and refused. */
+/* A delivery with one candidate that policy has nothing to say about, of *ret_event. NULL: no memory, and refused. */
 static struct accept *by_hand(struct intake *intake, struct settings *settings, struct exchange *x, const char *name,
-			      const char *prompt, int64_t wait_ms)
+			      const char *prompt, int64_t wait_ms, struct event **ret_event)
 {
 	struct accept *accept = accept_new(intake, settings, x, clock_now_ms());
 	char tag[MESSAGE_TAG_SIZE];
@@ -47,6 +47,7 @@ static struct accept *by_hand(struct intake *intake, struct settings *settings, 
 	accept->row.source = "admin";
 	accept->row.event = name;
 	accept->wait_ms = wait_ms;
+	*ret_event = event;
 	return accept;
 }
 
@@ -66,17 +67,13 @@ void intake_continue(struct intake *intake, struct exchange *x, const char *job_
 		     const char *prompt, int64_t wait_ms)
 {
 	CLEANUP(settings_drop_at) struct settings *settings = settings_get(intake->options.settings);
-	struct accept *accept = by_hand(intake, settings, x, "admin.continue", prompt, wait_ms);
+	struct event *event = NULL;
+	struct accept *accept = by_hand(intake, settings, x, "admin.continue", prompt, wait_ms, &event);
 
 	if (accept == NULL)
 		return;
 	struct candidate *candidate = &accept->candidates[0];
-	struct event *event = arena_alloc(accept->arena, sizeof(*event));
-	if (event != NULL) {
-		*event = *candidate->event;
-		event->job_id = arena_strdup(accept->arena, job_id);
-		candidate->event = event;
-	}
+	event->job_id = arena_strdup(accept->arena, job_id);
 	candidate->thread = arena_strdup(accept->arena, thread);
 	accept->row.thread = candidate->thread;
 	submit(accept);
@@ -85,15 +82,15 @@ void intake_continue(struct intake *intake, struct exchange *x, const char *job_
 /* What comes of it is told in the thread that it is started for. */
 static void place_in_thread(struct accept *accept, struct candidate *candidate, struct event *event, const char *thread)
 {
-	const char *colon = strchr(thread, ':'), *place = NULL;
+	const char *native = thread_native(thread), *place = NULL;
 	struct error ignored;
 
 	candidate->thread = arena_strdup(accept->arena, thread);
 	accept->row.thread = candidate->thread;
-	const char *name = colon != NULL ? arena_strndup(accept->arena, thread, (size_t)(colon - thread)) : NULL;
+	const char *name = native != NULL ? arena_strndup(accept->arena, thread, (size_t)(native - thread) - 1) : NULL;
 	const struct source *source = name != NULL ? settings_source_by_name(accept->settings, name) : NULL;
 	if (source == NULL || !source_can_reply(source) || source->handler->forge->place_of_thread == NULL ||
-	    source->handler->forge->place_of_thread(source->state, colon + 1, accept->arena, &place, &ignored) != 0)
+	    source->handler->forge->place_of_thread(source->state, native, accept->arena, &place, &ignored) != 0)
 		return;
 	candidate->source = name;
 	event->place = place;
@@ -103,20 +100,18 @@ void intake_start(struct intake *intake, struct exchange *x, const struct start_
 		  const char *prompt, int64_t wait_ms)
 {
 	CLEANUP(settings_drop_at) struct settings *settings = settings_get(intake->options.settings);
-	struct accept *accept = by_hand(intake, settings, x, "admin.start", prompt, wait_ms);
+	struct event *event = NULL;
+	struct accept *accept = by_hand(intake, settings, x, "admin.start", prompt, wait_ms, &event);
 
 	if (accept == NULL)
 		return;
 	struct candidate *candidate = &accept->candidates[0];
-	struct event *event = arena_alloc(accept->arena, sizeof(*event));
 	char *name = arena_alloc(accept->arena, JOB_ID_MAX + 2);
 	candidate->by_hand = true;
 	candidate->start = (struct start_config){ .agent = arena_strdup(accept->arena, start->agent), .ask = start->ask };
-	if (event != NULL && name != NULL) {
+	if (name != NULL) {
 		job_id_provisional(candidate->message_id, name);
-		*event = *candidate->event;
 		event->job_id = name;
-		candidate->event = event;
 		if (thread != NULL)
 			place_in_thread(accept, candidate, event, thread);
 	}

@@ -9,8 +9,6 @@
 #include "bridge/deliver/errand.h"
 #include "bridge/intake/intake_private.h"
 
-#define HOUR_MS 3600000
-
 static void set_ignored(struct candidate *candidate, const char *reason)
 {
 	candidate->verdict = POLICY_IGNORE;
@@ -58,18 +56,9 @@ static int apply_to_earlier(struct accept *accept, struct candidate *candidate, 
 	return store_message_move(store, &change, err);
 }
 
-static const struct source_config *source_of(const struct accept *accept)
-{
-	const struct source *source = settings_source_by_name(accept->settings, accept->row.source);
-
-	return source != NULL ? source->config : NULL; /* NULL: by hand */
-}
-
 static bool has_git(const struct accept *accept)
 {
-	const struct source_config *source = source_of(accept);
-
-	return accept->settings->config->git.cache != NULL && source != NULL && source->git.url != NULL;
+	return accept->settings->config->git.cache != NULL && accept->source != NULL && accept->source->git.url != NULL;
 }
 
 /* ---- its job ---- */
@@ -91,15 +80,14 @@ static int find_job(struct candidate *candidate, struct store *store, bool *ret_
 
 static int check_rate(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
-	int64_t rate = accept->settings->config->limits.thread_rate;
-	int64_t count = 0;
+	const char *broken = NULL;
 
-	if (rate == 0 || candidate->thread == NULL)
+	if (candidate->thread == NULL)
 		return 0;
-	if (store_thread_count(store, candidate->thread, accept->row.received_ms - HOUR_MS, &count, err) != 0)
+	if (deliver_breaks_loop(accept->settings->config, store, candidate->thread, accept->row.received_ms, &broken, err) != 0)
 		return -1;
-	if (count >= rate)
-		set_ignored(candidate, "loop breaker: this thread reached limits.thread_rate prompts within an hour");
+	if (broken != NULL)
+		set_ignored(candidate, broken);
 	return 0;
 }
 
@@ -128,7 +116,7 @@ static int write_errand(struct accept *accept, struct candidate *candidate, cons
 
 static unsigned pace_of(const struct accept *accept, const struct event *event)
 {
-	const struct source_config *source = source_of(accept);
+	const struct source_config *source = accept->source;
 	unsigned pace = 0;
 
 	if (source == NULL || !source->type->conversational)
@@ -154,7 +142,7 @@ static const char *spot_of(struct accept *accept, const struct event *event)
 static void fill_row(struct accept *accept, struct candidate *candidate, enum message_state state)
 {
 	const struct event *event = candidate->event;
-	const struct source_config *source = source_of(accept);
+	const struct source_config *source = accept->source;
 
 	candidate->row = (struct message_row){
 		.id = candidate->message_id,
@@ -194,7 +182,7 @@ static void count_waiting(void *ctx, const struct message_row *row)
 
 static int say_waits(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
-	const struct source_config *source = source_of(accept);
+	const struct source_config *source = accept->source;
 	const struct message_row *row = &candidate->row;
 	size_t waiting = 0;
 
@@ -330,7 +318,7 @@ static int tell_unlinked(struct accept *accept, struct candidate *candidate, str
 static int accept_unlinked(struct accept *accept, struct candidate *candidate, struct store *store, bool *ret_kept,
 			   struct error *err)
 {
-	const struct source_config *source = source_of(accept);
+	const struct source_config *source = accept->source;
 	bool starts = source != NULL && candidate->mentioned && source->start.agent != NULL;
 
 	if (candidate->thread != NULL && has_git(accept) && source->git.link_authors.count > 0) {
@@ -389,7 +377,7 @@ static int refuse_repeated(struct accept *accept, struct candidate *candidate, c
 static int accept_message(struct accept *accept, struct candidate *candidate, struct store *store, bool *ret_kept,
 			  struct error *err)
 {
-	const struct source_config *source = source_of(accept);
+	const struct source_config *source = accept->source;
 	const char *content = accept_seen_key(accept->arena, 'c', candidate->event->dedupe);
 	bool settled = false, linked = true;
 

@@ -54,6 +54,7 @@ struct accept {
 	struct intake *intake;
 	struct exchange *exchange; /* suspended; NULL: nobody waits for the answer */
 	struct settings *settings;
+	const struct source_config *source; /* in settings; NULL: by hand */
 	struct arena *arena;
 	struct delivery_row row;
 	char id[ID_SIZE];

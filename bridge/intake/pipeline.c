@@ -258,6 +258,7 @@ static int prepare(struct intake *intake, struct accept *accept, const struct so
 /* The ledger's line of a delivery speaks of its first event. */
 static void describe(struct accept *accept, const struct source *source, const struct parsed *parsed)
 {
+	accept->source = source->config;
 	accept->row.source = arena_strdup(accept->arena, source->config->name);
 	accept->row.sender_id = parsed->sender_id;
 	accept->row.reason = parsed->ignore_reason;

@@ -154,17 +154,6 @@ static void add_provenance(struct strbuf *out, const struct source_config *sourc
 	strbuf_addc(out, '\n');
 }
 
-static size_t longest_run(const char *text, char c)
-{
-	size_t longest = 0, run = 0;
-
-	for (; *text != '\0'; text++) {
-		run = *text == c ? run + 1 : 0;
-		longest = run > longest ? run : longest;
-	}
-	return longest;
-}
-
 static void add_ticks(struct strbuf *out, size_t n)
 {
 	while (n-- > 0)
@@ -197,7 +186,7 @@ static void add_quote(struct strbuf *out, const struct event *event, enum hygien
 		strbuf_truncate(&quote, quote.len - 1);
 
 	const char *text = last_lines(&quote, QUOTE_MAX);
-	size_t ticks = longest_run(text, '`') + 1;
+	size_t ticks = utf8_longest_run(text, strlen(text), '`') + 1;
 	ticks = ticks < 3 ? 3 : ticks;
 	size_t frame = 2 * ticks + strlen("diff\n") + strlen("\n\n") + sizeof(cut_mark);
 	if (text[0] == '\0' || frame + strlen(text) > room)

@@ -89,6 +89,13 @@ bool message_is_final(enum message_state state)
 	return (unsigned)state < MESSAGE_STATES_ && (moves[state] == 0 || state == MESSAGE_FORWARDED);
 }
 
+const char *thread_native(const char *thread)
+{
+	const char *colon = thread != NULL ? strchr(thread, ':') : NULL;
+
+	return colon != NULL ? colon + 1 : NULL;
+}
+
 void message_tag(const char *message_id, char out[MESSAGE_TAG_SIZE])
 {
 	(void)snprintf(out, MESSAGE_TAG_SIZE, "[nairi-bridge %.*s]", ID_SIZE - 1, message_id);

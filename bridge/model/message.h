@@ -47,6 +47,9 @@ bool message_may_move(enum message_state from, enum message_state to);
 /* Out of the queue: forwarded, and all that has no way out. A forwarded one may still become answered, stalled or failed. */
 bool message_is_final(enum message_state state);
 
+/* The sender's own id in a thread's full key, "<source>:<native id>"; NULL: there is none. */
+const char *thread_native(const char *thread);
+
 /* Our tag at the end of a prompt: "[nairi-bridge <id>]"; makes a later look-up exact. */
 #define MESSAGE_TAG_SIZE (ID_SIZE + 16)
 void message_tag(const char *message_id, char out[MESSAGE_TAG_SIZE]);
