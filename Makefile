@@ -96,7 +96,7 @@ endef
 define suite_rest
 "clang=$(SUB) -j$(JOBS) B=build/clang CC=clang-14 all" \
 "lint=$(SUB) lint" \
-"fuzz=$(SUB) fuzz SECONDS=5" \
+"fuzz=$(SUB) fuzz SECONDS=5 SEED=1" \
 "interop=BRIDGE=$(ASAN)/nairi-bridge SANDBOX=build/nairi-sandbox sh tests/interop/run.sh" \
 "demo=$(SUB) demo" \
 "bench=$(SUB) bench SHORT=1" \
@@ -129,14 +129,13 @@ bench: all ## how fast, as ratios from one run (SHORT=1: a smoke test of the ben
 	@BRIDGE=$(B)/nairi-bridge SANDBOX=$(B)/nairi-sandbox BARE=$(B)/tests/bench/bare python3 tests/bench/bench.py $(if $(SHORT),--short)
 
 SECONDS ?= 60
+SEED ?= 0
 .PHONY: fuzz
-fuzz: ## libFuzzer over every parser, SECONDS=60 each
+fuzz: ## libFuzzer over every parser, SECONDS=60 each, SEED=0 (another one each time)
 	@sh tests/support/install.sh $(PACKAGES_TEST)
 	@$(SUB) -j$(JOBS) B=build/fuzz CC=clang-14 OPT="-O1 -g" \
 		SANFLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzz-programs
-	@for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; \
-		echo "# $$f"; build/fuzz/run/$$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
-		-verbosity=0 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+	@SECONDS_EACH=$(SECONDS) SEED=$(SEED) sh tests/support/fuzz.sh build/fuzz $(FUZZERS)
 
 .PHONY: fuzz-programs
 fuzz-programs: $(addprefix $(B)/run/,$(FUZZERS))

@@ -95,6 +95,8 @@ static size_t span_end(const char *text, size_t at, size_t row, size_t end)
 
 static void scan_spans(struct scan *s, size_t at, size_t end)
 {
+	bool parted = false; /* a cell may end inside of a span: behind it, back-ticks may pair in another way */
+
 	while (at < end) {
 		char c = s->text[at];
 		if (c == '<' || (c == '\\' && at + 1 < end && s->text[at + 1] == '`'))
@@ -108,8 +110,8 @@ static void scan_spans(struct scan *s, size_t at, size_t end)
 			s->unclear = true;
 			return;
 		}
-		/* Cells of a table part a span. */
-		if (!s->unclear && (!s->table || memchr(s->text + at, '|', stop - at) == NULL))
+		parted = parted || (s->table && memchr(s->text + at, '|', stop - at) != NULL);
+		if (!s->unclear && !parted)
 			mark_code(s, at, stop);
 		at = stop;
 	}

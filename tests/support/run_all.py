@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+PROGRESS = re.compile(r"^\s+(CC|GEN|LINK) ")
 TAP = re.compile(r"^\s*(not ok|ok)\b(.*)")
 SKIP = re.compile(r"#\s*skip", re.I)
 
@@ -38,7 +39,7 @@ def run(name, command):
           f"{f' {skipped} skipped' if skipped else '':<12} {seconds:6.1f} s", flush=True)
     if failed:
         with open(log, errors="replace") as lines:
-            tail = lines.readlines()[-400:]
+            tail = [line for line in lines if not PROGRESS.match(line)][-400:]
         sys.stdout.write("".join(f"    {line}" if line.endswith("\n") else f"    {line}\n" for line in tail))
         sys.stdout.flush()
     return passed, failed, skipped

@@ -88,6 +88,8 @@ static void words_are_harmless(void **state)
 		{ "`@code` and\n\n```\n@Override\n```", NULL },
 		{ "`a | @admin | b`\n\nx", NULL },
 		{ "`a | @admin | b`\n-|-|-", "`a | @" Z "admin | b`\n-|-|-" },
+		{ "`|` `@y`\n-|-", "`|` `@" Z "y`\n-|-" }, /* the second span opens where the first one seems to end */
+		{ "`a|b`\n`@y`\n-|-", NULL }, /* … but the next row is one of its own */
 		{ "`a\nb` @admin `c`", "`a\nb` @" Z "admin `c`" },
 		{ "\\`@admin`", "\\`@" Z "admin`" },
 		{ "- ```\n  x\n  ```\n@admin", "- ```\n  x\n  ```\n@" Z "admin" },
