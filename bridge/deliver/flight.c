@@ -57,7 +57,7 @@ void flight_let_go(struct flight *flight)
 	if (flight->waiting != NULL && flight->waiting->state == MESSAGE_VETTING)
 		flight->waiting->claimed = false;
 	flight_free(flight);
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_settle(&deliver->lanes, lane, clock_mono_ms());
 }
 
@@ -83,12 +83,12 @@ int flight_renew_arena(struct flight *flight, struct error *err)
 
 int flight_claim_parts(struct flight *flight)
 {
-	size_t n = lanes_claim(flight->lane, RUN_MAX);
+	size_t n = lane_claim(flight->lane, RUN_MAX);
 
 	if (n > 1) {
 		struct part *parts = calloc(n, sizeof(*parts));
 		if (parts == NULL) {
-			lanes_unclaim(flight->lane, 0);
+			lane_unclaim(flight->lane, 0);
 			return -1;
 		}
 		flight->parts = parts;

@@ -186,7 +186,7 @@ static void claim_done(struct commit_item *item, const struct error *err)
 		flight_let_go(flight);
 		return;
 	}
-	lanes_unclaim(flight->lane, flight->count);
+	lane_unclaim(flight->lane, flight->count);
 	for (size_t i = 0; i < flight->count; i++) {
 		struct waiting *waiting = flight->parts[i].waiting;
 		waiting->state = MESSAGE_SENDING;
@@ -263,7 +263,7 @@ static void start_loaded(struct flight *flight, struct store *store, int64_t now
 
 void forward_start(struct deliver *deliver, struct store *store, struct lane *lane, int64_t now_ms)
 {
-	struct waiting *waiting = lanes_work(lane, now_ms);
+	struct waiting *waiting = lane_work(lane, now_ms);
 	struct error err;
 
 	if (waiting->state == MESSAGE_VETTING && vet_is_full(deliver)) {

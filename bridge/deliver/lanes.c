@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WINDOW_MOST 6 /* so many times its patience a burst waits at most */
-#define SEARCH_MOST 64 /* so many of a burst are looked at for one that has to be vetted */
-
 bool lanes_init(struct lanes *lanes)
 {
 	*lanes = (struct lanes){ .by_job = map_new() };
@@ -72,54 +69,10 @@ static void make_ready(struct lanes *lanes, struct lane *lane)
 	lanes->ready_last = lane;
 }
 
-/* Waits for the end of a turn, not for a time. */
-static bool is_held(const struct lane *lane)
-{
-	const struct waiting *head = lane->head;
-
-	return lane->turns > 0 && (head->pace & MESSAGE_HOLDS) != 0 && head->state == MESSAGE_QUEUED &&
-	       head->kind == MESSAGE_CONTINUE;
-}
-
-static bool may_join(const struct waiting *waiting)
-{
-	return waiting->state == MESSAGE_QUEUED && waiting->kind == MESSAGE_CONTINUE && (waiting->pace & MESSAGE_JOINS) != 0;
-}
-
-/* One of the burst at the head that is still to be vetted; NULL: none. */
-static struct waiting *unvetted(const struct lane *lane)
-{
-	struct waiting *at = lane->head;
-
-	if (!may_join(at) || (at->pace & MESSAGE_PATIENT) == 0)
-		return NULL;
-	for (int left = SEARCH_MOST; at != NULL && left > 0; at = at->next, left--) {
-		if (at->state == MESSAGE_VETTING && at->kind == MESSAGE_CONTINUE && (at->pace & MESSAGE_PATIENT) != 0)
-			return at;
-		if (!may_join(at))
-			return NULL;
-	}
-	return NULL;
-}
-
-static int64_t lane_due(const struct lane *lane)
-{
-	const struct waiting *vets = unvetted(lane);
-
-	return vets != NULL && vets->due_ms < lane->head->due_ms ? vets->due_ms : lane->head->due_ms;
-}
-
-struct waiting *lanes_work(const struct lane *lane, int64_t now_ms)
-{
-	struct waiting *vets = unvetted(lane);
-
-	return vets != NULL && vets->due_ms <= now_ms ? vets : lane->head;
-}
-
 /* Puts an idle lane where its work belongs: among the ready ones, or on the clock. */
 static void place(struct lanes *lanes, struct lane *lane, int64_t now_ms)
 {
-	if (lane->busy || lane->ready || lane->head == NULL || is_held(lane))
+	if (lane->busy || lane->ready || lane->head == NULL || lane_is_held(lane))
 		return;
 	int64_t due_ms = lane_due(lane);
 	if (due_ms > now_ms && heap_push(&lanes->timers, due_ms, lane)) {
@@ -127,46 +80,6 @@ static void place(struct lanes *lanes, struct lane *lane, int64_t now_ms)
 		return;
 	}
 	make_ready(lanes, lane); /* without memory for a timer it runs too early rather than never */
-}
-
-static void put_first(struct lane *lane, struct waiting *made)
-{
-	made->next = lane->head;
-	lane->head = made;
-}
-
-static void put_last(struct lane *lane, struct waiting *made)
-{
-	if (lane->tail != NULL)
-		lane->tail->next = made;
-	else
-		lane->head = made;
-	lane->tail = made;
-}
-
-/* Opens, prolongs or ends the waiting of a burst. Returns whether its first message is due at another time now. */
-static bool update_window(struct lane *lane, struct waiting *made, int64_t now_ms)
-{
-	struct waiting *first = lane->window;
-	bool patient = (made->pace & MESSAGE_PATIENT) != 0;
-	bool waits = patient && made->state == MESSAGE_QUEUED && made->attempts == 0 && made->due_ms > now_ms;
-
-	made->window = waits;
-	made->window_end_ms = waits ? now_ms + WINDOW_MOST * (made->due_ms - now_ms) : 0;
-	if (first == NULL) {
-		lane->window = waits ? made : NULL;
-		return false;
-	}
-	if (waits && made->due_ms > first->due_ms) {
-		first->due_ms = made->due_ms < first->window_end_ms ? made->due_ms : first->window_end_ms;
-		return false; /* its timer comes too early, and is set again */
-	}
-	if (patient)
-		return false;
-	first->window = false;
-	first->due_ms = 0;
-	lane->window = NULL;
-	return true;
 }
 
 struct waiting *lanes_add(struct lanes *lanes, const char *job_id, const struct waiting *message, int64_t now_ms)
@@ -180,40 +93,10 @@ struct waiting *lanes_add(struct lanes *lanes, const char *job_id, const struct 
 		return NULL;
 	}
 	*made = *message;
-	made->lane = lane;
-	made->next = NULL;
-	if (made->kind == MESSAGE_START && lane->head != NULL && !lane->busy)
-		put_first(lane, made);
-	else
-		put_last(lane, made);
 	lanes->waiting++;
-	bool changed = update_window(lane, made, now_ms);
-	/* One that is to be vetted may be looked after before the burst that it belongs to. */
-	if (lane->head == made || changed || made->state == MESSAGE_VETTING)
+	if (lane_add(lane, made, now_ms))
 		place(lanes, lane, now_ms);
 	return made;
-}
-
-void lanes_vetted(struct waiting *waiting, int64_t now_ms)
-{
-	struct lane *lane = waiting->lane;
-	struct waiting *first = lane->window;
-
-	for (const struct waiting *at = waiting->next; at != NULL && waiting->due_ms > 0; at = at->next) {
-		if ((at->pace & MESSAGE_PATIENT) == 0)
-			waiting->due_ms = 0; /* it has ended the waiting already */
-	}
-	if ((waiting->pace & MESSAGE_PATIENT) == 0 || waiting->due_ms <= now_ms)
-		return;
-	if (first == NULL || first->seq < waiting->seq) {
-		(void)update_window(lane, waiting, now_ms);
-		return;
-	}
-	waiting->window = true;
-	waiting->window_end_ms = now_ms + WINDOW_MOST * (waiting->due_ms - now_ms);
-	if (waiting->due_ms < first->due_ms)
-		waiting->due_ms = first->due_ms;
-	lane->window = waiting;
 }
 
 static void set_busy(struct lanes *lanes, struct lane *lane, bool busy)
@@ -246,8 +129,7 @@ bool lanes_reserve(struct lanes *lanes, const char *job_id, unsigned pace)
 {
 	struct lane *lane = lane_get(lanes, job_id);
 
-	if (lane == NULL || lane->busy || lane->head != NULL || lane->announced > 0 ||
-	    (lane->turns > 0 && (pace & MESSAGE_HOLDS) != 0))
+	if (lane == NULL || !lane_is_free(lane, pace))
 		return false;
 	set_busy(lanes, lane, true);
 	return true;
@@ -282,13 +164,11 @@ struct lane *lanes_next(struct lanes *lanes, int64_t now_ms)
 		if (lanes->ready_first == NULL)
 			lanes->ready_last = NULL;
 		lane->ready = false;
-		if (lane->head == NULL || lane->busy || is_held(lane)) {
+		if (lane->head == NULL || lane->busy || lane_is_held(lane)) {
 			lane_forget(lanes, lane);
 			continue;
 		}
-		/* Since it became ready a turn may have begun, or another head come: it has to wait again. */
-		if (is_held(lane))
-			continue;
+		/* Since it became ready another head may have come: it has to wait again. */
 		int64_t due_ms = lane_due(lane);
 		if (due_ms > now_ms && heap_push(&lanes->timers, due_ms, lane)) {
 			lane->timers++;
@@ -307,132 +187,37 @@ void lanes_settle(struct lanes *lanes, struct lane *lane, int64_t now_ms)
 	lane_forget(lanes, lane);
 }
 
-/* The next one of the burst, if there is one, is what is waited with from now on. */
-static void leave_window(struct lane *lane, struct waiting *waiting)
+void lanes_drop(struct lanes *lanes, struct waiting *waiting)
 {
-	if (lane->window != waiting)
-		return;
-	struct waiting *next = waiting->next;
-	lane->window = next != NULL && next->window ? next : NULL;
-	if (lane->window != NULL && waiting->window && waiting->due_ms > next->due_ms)
-		next->due_ms = waiting->due_ms;
-}
-
-static void drop_head(struct lanes *lanes, struct lane *lane)
-{
-	struct waiting *head = lane->head;
-
-	leave_window(lane, head);
-	lane->head = head->next;
-	if (lane->head == NULL)
-		lane->tail = NULL;
 	lanes->waiting--;
-	free(head);
+	lane_take(waiting->lane, waiting);
 }
 
 void lanes_pop(struct lanes *lanes, struct lane *lane, int64_t now_ms)
 {
-	drop_head(lanes, lane);
+	lanes_drop(lanes, lane->head);
 	lanes_settle(lanes, lane, now_ms);
 }
 
 bool lanes_remove(struct lanes *lanes, const char *job_id, int64_t seq, int64_t now_ms)
 {
 	struct lane *lane = map_get(lanes->by_job, job_id);
+	struct waiting *found = lane != NULL ? lane_find(lane, seq) : NULL;
 
-	if (lane == NULL || lane->head == NULL)
+	if (found == NULL || found->claimed || (found == lane->head && lane->busy))
 		return false;
-	if (lane->head->seq == seq) {
-		if (lane->busy)
-			return false;
-		drop_head(lanes, lane);
+	bool was_head = found == lane->head;
+	lanes_drop(lanes, found);
+	if (was_head)
 		place(lanes, lane, now_ms);
-		lane_forget(lanes, lane);
-		return true;
-	}
-	for (struct waiting *before = lane->head; before->next != NULL; before = before->next) {
-		struct waiting *at = before->next;
-		if (at->seq != seq)
-			continue;
-		if (at->claimed)
-			return false;
-		leave_window(lane, at);
-		before->next = at->next;
-		if (lane->tail == at)
-			lane->tail = before;
-		lanes->waiting--;
-		free(at);
-		return true;
-	}
-	return false;
-}
-
-/* ---- runs ---- */
-
-/* What was sent together is in doubt together: one message of a job is in flight at a time. */
-static bool belongs(const struct waiting *head, const struct waiting *waiting)
-{
-	if (head->state == MESSAGE_IN_DOUBT)
-		return waiting->state == MESSAGE_IN_DOUBT && waiting->kind == head->kind;
-	return may_join(head) && may_join(waiting);
-}
-
-size_t lanes_claim(struct lane *lane, size_t max)
-{
-	size_t n = 1;
-
-	lane->head->claimed = true;
-	for (struct waiting *at = lane->head->next; at != NULL && n < max && belongs(lane->head, at); at = at->next) {
-		at->claimed = true;
-		n++;
-	}
-	/* The waiting is over for all of the burst: what does not fit into this prompt goes with the next, at once. */
-	bool goes_on = true;
-	for (struct waiting *at = lane->head; at != NULL && (at->claimed || (at->window && goes_on)); at = at->next) {
-		leave_window(lane, at);
-		if (at->window)
-			at->due_ms = 0;
-		at->window = false;
-		goes_on = (at->pace & MESSAGE_PATIENT) != 0;
-	}
-	return n;
-}
-
-void lanes_unclaim(struct lane *lane, size_t n)
-{
-	for (struct waiting *at = lane->head; at != NULL && at->claimed; at = at->next) {
-		if (n > 0)
-			n--;
-		else
-			at->claimed = false;
-	}
-}
-
-void lanes_drop(struct lanes *lanes, struct waiting *waiting)
-{
-	struct lane *lane = waiting->lane;
-
-	if (lane->head == waiting) {
-		drop_head(lanes, lane);
-		return;
-	}
-	for (struct waiting *before = lane->head; before != NULL; before = before->next) {
-		if (before->next != waiting)
-			continue;
-		leave_window(lane, waiting);
-		before->next = waiting->next;
-		if (lane->tail == waiting)
-			lane->tail = before;
-		lanes->waiting--;
-		free(waiting);
-		return;
-	}
+	lane_forget(lanes, lane);
+	return true;
 }
 
 void lanes_pop_run(struct lanes *lanes, struct lane *lane, size_t n, int64_t now_ms)
 {
 	while (n-- > 0 && lane->head != NULL)
-		drop_head(lanes, lane);
+		lanes_drop(lanes, lane->head);
 	lanes_settle(lanes, lane, now_ms);
 }
 
@@ -480,26 +265,13 @@ static void move_all(struct lanes *lanes, struct lane *lane, const char *to, int
 
 	if (other == NULL || other == lane)
 		return;
-	for (struct waiting *at = lane->head; at != NULL; at = at->next) {
-		at->lane = other;
-		if (at->window)
-			at->due_ms = 0; /* it has waited for the start */
-		at->window = false;
-	}
-	if (other->tail != NULL)
-		other->tail->next = lane->head;
-	else
-		other->head = lane->head;
-	other->tail = lane->tail;
-	lane->head = NULL;
-	lane->tail = NULL;
-	lane->window = NULL;
+	lane_move_all(lane, other);
 	place(lanes, other, now_ms);
 }
 
 void lanes_pop_start(struct lanes *lanes, struct lane *lane, const char *job_id, int64_t now_ms)
 {
-	drop_head(lanes, lane);
+	lanes_drop(lanes, lane->head);
 	set_busy(lanes, lane, false);
 	move_all(lanes, lane, job_id, now_ms);
 	place(lanes, lane, now_ms); /* without memory for the other lane they wait here for the next start */

@@ -9,40 +9,7 @@
 
 #include "bridge/base/heap.h"
 #include "bridge/base/map.h"
-#include "bridge/model/message.h"
-
-struct lane;
-
-/* A message that is not final yet. */
-struct waiting {
-	struct lane *lane;
-	struct waiting *next;
-	int64_t seq;
-	char id[ID_SIZE];
-	enum message_state state;
-	enum message_kind kind;
-	unsigned pace;
-	bool claimed;        /* belongs to the run that is being worked on */
-	bool window;         /* waits, with due_ms, for others of its burst; not later than window_end_ms */
-	int64_t window_end_ms;
-	int attempts;        /* sends begun */
-	int looks;           /* lists that were read and did not have it */
-	int tries;           /* of what is being done now, that failed: looks without a list, permission calls */
-	int64_t due_ms;      /* mono: not before; 0: at once */
-	int64_t created_ms;  /* wall */
-};
-
-struct lane {
-	char job_id[JOB_ID_MAX + 2];
-	struct waiting *head, *tail;
-	struct waiting *window; /* the first of a burst that is still waited for; NULL: none */
-	int turns;     /* of the job, that are running: who holds waits for their end */
-	bool busy;     /* its head is being worked on (or a place is reserved for one that is being committed) */
-	int announced; /* messages that are being committed behind what stands here: nothing may go past them */
-	bool ready;    /* stands in the list of lanes that can run */
-	int timers;    /* of this lane, in the heap */
-	struct lane *next_ready;
-};
+#include "bridge/deliver/lane.h"
 
 struct lanes {
 	struct map *by_job;
@@ -55,11 +22,7 @@ struct lanes {
 bool lanes_init(struct lanes *lanes) MUST_CHECK; /* false: no memory */
 void lanes_release(struct lanes *lanes);
 
-/*
- * Appends a copy of message to its job's lane; it must come after all that are there (but a start comes before them: nothing else can
- * go before the job exists). One of a burst (patient, due later) keeps the burst before it waiting, for six times its
- * own patience at most; one that is not patient ends the waiting. NULL: no memory.
- */
+/* A copy of message joins its job's lane (lane_add); it must come after all that are there. NULL: no memory. */
 struct waiting *lanes_add(struct lanes *lanes, const char *job_id, const struct waiting *message, int64_t now_ms);
 
 /*
@@ -79,26 +42,12 @@ void lanes_unreserve(struct lanes *lanes, const char *job_id);
 /* The next lane whose head may run now, or NULL. It is busy from then on: lanes_settle or lanes_pop it. */
 struct lane *lanes_next(struct lanes *lanes, int64_t now_ms);
 
-/*
- * What is to be worked on in a lane that is busy now: its head; but the vetting of a burst's comments comes before the burst is sent.
- * What is not the head has to be claimed by who works on it, so that it is not removed meanwhile.
- */
-struct waiting *lanes_work(const struct lane *lane, int64_t now_ms);
-/* A message that was vetted is queued, with the due time of its burst: as if it came now. Then lanes_settle. */
-void lanes_vetted(struct waiting *waiting, int64_t now_ms);
-
 /* The work on the head is over, and it stays there, with the due time it has. */
 void lanes_settle(struct lanes *lanes, struct lane *lane, int64_t now_ms);
 /* The work on the head is over, and it is gone. The lane may be freed. */
 void lanes_pop(struct lanes *lanes, struct lane *lane, int64_t now_ms);
 
-/* ---- several messages as one prompt ---- */
-
-/* Claims as many messages from the head of a busy lane on as may go together: at least the head, at most max. */
-size_t lanes_claim(struct lane *lane, size_t max);
-/* Keeps the first n of them; the others wait again. */
-void lanes_unclaim(struct lane *lane, size_t n);
-/* Takes out a claimed one that is gone from the store. */
+/* Takes out a claimed one (lane_claim) that is gone from the store. */
 void lanes_drop(struct lanes *lanes, struct waiting *waiting);
 /* The work on the first n is over, and they are gone (n may be 0). The lane may be freed. */
 void lanes_pop_run(struct lanes *lanes, struct lane *lane, size_t n, int64_t now_ms);

@@ -304,7 +304,7 @@ static void move_on(struct flight *flight, struct command_effects *effects)
 
 	(void)snprintf(from, sizeof(from), "%s", lane->job_id);
 	(void)snprintf(to, sizeof(to), "%s", flight->renamed);
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_pop_run(&deliver->lanes, lane, count, now);
 	lanes_rename(&deliver->lanes, from, to, now);
 	command_effects_apply(deliver, effects); /* its rows borrow from the flight's arena */
@@ -347,7 +347,7 @@ static void settle(struct flight *flight)
 	}
 	flight->announced = false; /* from here on it is taken back when all stand there */
 	flight_free(flight);
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	if (!final) {
 		lanes_settle(&deliver->lanes, lane, now);
 		return;

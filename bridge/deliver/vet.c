@@ -497,7 +497,7 @@ void vet_settle(struct flight *flight)
 	waiting->due_ms = change->due_ms > change->now_ms ? clock_mono_ms() + (change->due_ms - change->now_ms) : 0;
 	waiting->claimed = false;
 	if (!same)
-		lanes_vetted(waiting, clock_mono_ms());
+		lane_vetted(waiting, clock_mono_ms());
 	flight_free(flight);
 	lanes_settle(&deliver->lanes, lane, clock_mono_ms());
 }

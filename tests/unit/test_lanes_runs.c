@@ -63,13 +63,13 @@ static void expect_run(struct lanes *lanes, int64_t now_ms, size_t count, ...)
 	va_list seqs;
 
 	assert_non_null(lane);
-	assert_ptr_equal(lanes_work(lane, now_ms), lane->head);
-	assert_int_equal(lanes_claim(lane, 32), count);
+	assert_ptr_equal(lane_work(lane, now_ms), lane->head);
+	assert_int_equal(lane_claim(lane, 32), count);
 	va_start(seqs, count);
 	for (const struct waiting *at = lane->head; at != NULL && at->claimed; at = at->next)
 		assert_int_equal(at->seq, va_arg(seqs, int));
 	va_end(seqs);
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_pop_run(lanes, lane, count, now_ms);
 }
 
@@ -172,11 +172,11 @@ static void what_does_not_fit_goes_next(void **state)
 		burst(lanes, seq, 1000);
 	plain(lanes, 6, 1500);
 	struct lane *lane = lanes_next(lanes, 1500);
-	assert_int_equal(lanes_claim(lane, 4), 4); /* by number … */
-	lanes_unclaim(lane, 2);			   /* … and by size */
+	assert_int_equal(lane_claim(lane, 4), 4); /* by number … */
+	lane_unclaim(lane, 2);			   /* … and by size */
 	assert_false(lanes_remove(lanes, A, 2, 1500));
 	assert_true(lanes_remove(lanes, A, 4, 1500)); /* it is free again */
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_pop_run(lanes, lane, 2, 1500);
 	expect_run(lanes, 1500, 2, 3, 5); /* at once: their waiting is over */
 	expect_run(lanes, 1500, 1, 6);
@@ -190,12 +190,12 @@ static void what_is_sent_again_keeps_its_time(void **state)
 	burst(lanes, 1, 1000);
 	burst(lanes, 2, 1000);
 	struct lane *lane = lanes_next(lanes, 1000 + WINDOW);
-	assert_int_equal(lanes_claim(lane, 32), 2);
+	assert_int_equal(lane_claim(lane, 32), 2);
 	for (struct waiting *at = lane->head; at != NULL; at = at->next) {
 		at->attempts = 1;
 		at->due_ms = 20000;
 	}
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_settle(lanes, lane, 7000);
 	burst(lanes, 3, 8000);
 	expect_wait(lanes, 20000);
@@ -225,9 +225,9 @@ static void only_what_may_goes_together(void **state)
 		struct lane *lane = lanes_next(lanes, 0);
 		second.seq = 2;
 		assert_non_null(lanes_add(lanes, A, &second, 0));
-		if (lanes_claim(lane, 32) != rows[i].count)
+		if (lane_claim(lane, 32) != rows[i].count)
 			fail_msg("%s", rows[i].what);
-		lanes_unclaim(lane, 0);
+		lane_unclaim(lane, 0);
 		lanes_pop_run(lanes, lane, 2, 0);
 	}
 	expect_empty(lanes);
@@ -241,10 +241,10 @@ static void doubt_is_shared(void **state)
 	put(lanes, A, 2, MESSAGE_IN_DOUBT, PLAIN, 0, 0);
 	put(lanes, A, 3, MESSAGE_QUEUED, BURST, 0, 0);
 	struct lane *lane = lanes_next(lanes, 0);
-	assert_int_equal(lanes_claim(lane, 32), 2);
+	assert_int_equal(lane_claim(lane, 32), 2);
 	lanes_drop(lanes, lane->head->next); /* gone from the store */
 	assert_int_equal(lanes->waiting, 2);
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_pop_run(lanes, lane, 1, 0);
 	expect_run(lanes, 0, 1, 3);
 	expect_empty(lanes);
@@ -338,7 +338,7 @@ static void vet(struct lanes *lanes, int64_t seq, int64_t now_ms, int64_t came_m
 	struct lane *lane = lanes_next(lanes, now_ms);
 
 	assert_non_null(lane);
-	struct waiting *work = lanes_work(lane, now_ms);
+	struct waiting *work = lane_work(lane, now_ms);
 	assert_int_equal(work->seq, seq);
 	assert_int_equal(work->state, MESSAGE_VETTING);
 	work->claimed = true;
@@ -347,7 +347,7 @@ static void vet(struct lanes *lanes, int64_t seq, int64_t now_ms, int64_t came_m
 	if (may) {
 		work->state = MESSAGE_QUEUED;
 		work->due_ms = came_ms + WINDOW > now_ms ? came_ms + WINDOW : 0;
-		lanes_vetted(work, now_ms);
+		lane_vetted(work, now_ms);
 	} else {
 		lanes_drop(lanes, work);
 	}
@@ -377,7 +377,7 @@ static void a_slow_vetting_delays_only_what_is_behind(void **state)
 	burst(lanes, 1, 1000);
 	struct waiting *slow = vetting(lanes, 2, 1000);
 	struct lane *lane = lanes_next(lanes, 1000);
-	assert_ptr_equal(lanes_work(lane, 1000), slow);
+	assert_ptr_equal(lane_work(lane, 1000), slow);
 	slow->due_ms = 30000; /* the forge did not answer */
 	lanes_settle(lanes, lane, 1000);
 	expect_wait(lanes, 1000 + WINDOW);
@@ -411,7 +411,7 @@ static void nothing_overtakes_a_plain_one_that_is_vetted(void **state)
 	burst(lanes, 3, 1200);
 	expect_run(lanes, 1100, 1, 1);
 	struct lane *lane = lanes_next(lanes, 1200);
-	assert_int_equal(lanes_work(lane, 1200)->seq, 2);
+	assert_int_equal(lane_work(lane, 1200)->seq, 2);
 	lanes_settle(lanes, lane, 1200);
 }
 
@@ -428,10 +428,10 @@ static void a_start_goes_first_and_hands_over(void **state)
 	assert_non_null(lanes_add(lanes, NEW, &start, 0));
 	struct lane *lane = lanes_next(lanes, 0);
 	assert_int_equal(lane->head->seq, 9);
-	assert_int_equal(lanes_claim(lane, 32), 1);
+	assert_int_equal(lane_claim(lane, 32), 1);
 	put(lanes, NEW, 10, MESSAGE_QUEUED, PLAIN, 0, 0);
 	assert_false(lanes_reserve(lanes, NEW, PLAIN));
-	lanes_unclaim(lane, 0);
+	lane_unclaim(lane, 0);
 	lanes_pop_start(lanes, lane, A, 0);
 	assert_int_equal(lanes->waiting, 3);
 	expect_run(lanes, 0, 1, 3);
