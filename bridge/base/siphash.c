@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/base/siphash.h"
 
-#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -46,10 +46,16 @@ static uint64_t little_endian(const unsigned char *bytes, size_t len)
 	return word;
 }
 
+/* One system call a thread: every document that is read needs a seed. The next one is as unknown outside as the first. */
 void siphash_seed(struct siphash_seed *seed)
 {
-	while (getrandom(seed, sizeof(*seed), 0) != (ssize_t)sizeof(*seed) && errno == EINTR)
-		;
+	static _Thread_local struct siphash_seed next;
+	static _Thread_local bool known;
+
+	while (!known)
+		known = getrandom(&next, sizeof(next), 0) == (ssize_t)sizeof(next);
+	*seed = next;
+	next.k0++;
 }
 
 uint64_t siphash(const struct siphash_seed *seed, const void *bytes, size_t len)

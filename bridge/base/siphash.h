@@ -15,7 +15,7 @@ struct siphash_seed {
 	uint64_t k0, k1;
 };
 
-/* A new seed from getrandom(2), which cannot fail here. */
+/* A seed that nobody outside can know and no other table of this thread has; from getrandom(2), which cannot fail here. */
 void siphash_seed(struct siphash_seed *seed);
 
 uint64_t siphash(const struct siphash_seed *seed, const void *bytes, size_t len);
