@@ -75,7 +75,7 @@ static void take_back(struct accept *accept)
 static void conclude(struct accept *accept, bool kept)
 {
 	for (size_t i = 0; i < accept->count; i++) {
-		if (accept->candidates[i].queued) {
+		if (accept->candidates[i].made.queued) {
 			accept->result = ACCEPT_QUEUED;
 			return;
 		}
@@ -84,14 +84,14 @@ static void conclude(struct accept *accept, bool kept)
 		return;
 	accept->result = ACCEPT_IGNORED;
 	for (size_t i = 0; i < accept->count && accept->reason == NULL; i++)
-		accept->reason = accept->candidates[i].reason;
+		accept->reason = accept->candidates[i].made.reason;
 }
 
 /* A command was carried out, or somebody was told something: the same delivery must not do it again. */
 static bool was_settled(const struct accept *accept)
 {
 	for (size_t i = 0; i < accept->count; i++) {
-		if (accept->candidates[i].settled)
+		if (accept->candidates[i].made.settled)
 			return true;
 	}
 	return false;
@@ -135,7 +135,7 @@ static void log_result(const struct accept *accept)
 		[ACCEPT_DUPLICATE] = "delivery.duplicate",
 	};
 	bool loud = accept->reason != NULL && strncmp(accept->reason, "loop breaker", 12) == 0;
-	const char *job = accept->count > 0 && accept->result == ACCEPT_QUEUED ? accept->candidates[0].job_id : NULL;
+	const char *job = accept->count > 0 && accept->result == ACCEPT_QUEUED ? accept->candidates[0].made.job_id : NULL;
 
 	log_event(loud ? LOG_WARN : LOG_INFO, events[accept->result], NULL, LOG_STR("source", accept->row.source),
 		  LOG_STR("delivery_id", accept->result == ACCEPT_DUPLICATE ? accept->first_id : accept->id),
@@ -167,7 +167,7 @@ static void answer(struct accept *accept)
 	}
 	bool wait = accept->wait_ms > 0 && !atomic_load(&intake->draining);
 	for (size_t i = 0; wait && i < accept->count; i++) {
-		if (accept->candidates[i].queued &&
+		if (accept->candidates[i].made.queued &&
 		    waiters_add(intake->waiters, accept->candidates[i].message_id, accept->id, accept->preference, x,
 				clock_mono_ms() + accept->wait_ms))
 			return;

@@ -107,9 +107,10 @@ void intake_start(struct intake *intake, struct exchange *x, const struct start_
 		return;
 	struct candidate *candidate = &accept->candidates[0];
 	char *name = arena_alloc(accept->arena, JOB_ID_MAX + 2);
-	candidate->by_hand = true;
-	candidate->start = (struct start_config){ .agent = arena_strdup(accept->arena, start->agent), .ask = start->ask };
-	if (name != NULL) {
+	struct start_config *wanted = arena_alloc(accept->arena, sizeof(*wanted));
+	candidate->by_hand = wanted;
+	if (name != NULL && wanted != NULL) {
+		*wanted = (struct start_config){ .agent = arena_strdup(accept->arena, start->agent), .ask = start->ask };
 		job_id_provisional(candidate->message_id, name);
 		event->job_id = name;
 		if (thread != NULL)

@@ -11,8 +11,8 @@
 
 static void set_ignored(struct candidate *candidate, const char *reason)
 {
-	candidate->verdict = POLICY_IGNORE;
-	candidate->reason = reason;
+	candidate->made.verdict = POLICY_IGNORE;
+	candidate->made.reason = reason;
 }
 
 /* An edit reaches what still waits; a deletion withdraws it. Either is itself nothing to forward. */
@@ -46,9 +46,9 @@ static int apply_to_earlier(struct accept *accept, struct candidate *candidate, 
 		.seq = seq, .from = state, .to = MESSAGE_IGNORED, .attempts = -1, .due_ms = -1, .now_ms = now,
 		.upstream_status = -1, .reason = "withdrawn: deleted at the origin",
 	};
-	candidate->withdrawn = true;
-	candidate->row.seq = seq;
-	(void)snprintf(candidate->job_id, sizeof(candidate->job_id), "%s", row.job_id != NULL ? row.job_id : "");
+	candidate->made.withdrawn = true;
+	candidate->made.row.seq = seq;
+	(void)snprintf(candidate->made.job_id, sizeof(candidate->made.job_id), "%s", row.job_id != NULL ? row.job_id : "");
 	set_ignored(candidate, "a deletion; the queued message was withdrawn");
 	/* The job that it was to start will never have a name. */
 	if (row.kind == MESSAGE_START && row.job_id != NULL && store_job_forget(store, row.job_id, err) != 0)
@@ -70,11 +70,11 @@ static int find_job(struct candidate *candidate, struct store *store, bool *ret_
 
 	*ret_found = true;
 	if (event->job_id != NULL)
-		(void)snprintf(candidate->job_id, sizeof(candidate->job_id), "%s", event->job_id);
-	else if (store_link_find(store, candidate->thread, ret_found, candidate->job_id, &origin, err) != 0)
+		(void)snprintf(candidate->made.job_id, sizeof(candidate->made.job_id), "%s", event->job_id);
+	else if (store_link_find(store, candidate->thread, ret_found, candidate->made.job_id, &origin, err) != 0)
 		return -1;
 	if (!*ret_found)
-		candidate->job_id[0] = '\0';
+		candidate->made.job_id[0] = '\0';
 	return 0;
 }
 
@@ -99,10 +99,10 @@ static int write_errand(struct accept *accept, struct candidate *candidate, cons
 	const struct event *event = candidate->event;
 	struct errand errand = {
 		.permission = candidate->decided == POLICY_ASK,
-		.find_link = candidate->finds_link,
-		.may_start = candidate->may_start,
+		.find_link = candidate->made.finds_link,
+		.may_start = candidate->made.may_start,
 		.lookup = has_git(accept) ? event->lookup : NULL,
-		.command = candidate->commands ? &candidate->command : NULL,
+		.command = candidate->made.commands ? &candidate->made.command : NULL,
 		.hint = event->hint,
 	};
 
@@ -144,12 +144,12 @@ static void fill_row(struct accept *accept, struct candidate *candidate, enum me
 	const struct event *event = candidate->event;
 	const struct source_config *source = accept->source;
 
-	candidate->row = (struct message_row){
+	candidate->made.row = (struct message_row){
 		.id = candidate->message_id,
 		.delivery_id = accept->id,
 		.source = candidate->source != NULL ? candidate->source : accept->row.source,
 		.thread = candidate->thread,
-		.job_id = candidate->job_id[0] != '\0' ? candidate->job_id : NULL,
+		.job_id = candidate->made.job_id[0] != '\0' ? candidate->made.job_id : NULL,
 		.object = event->object,
 		.event = event->name,
 		.author = event->author.login,
@@ -157,19 +157,19 @@ static void fill_row(struct accept *accept, struct candidate *candidate, enum me
 		.url = event->url,
 		.place = event->place,
 		.prompt = candidate->prompt,
-		.kind = candidate->commands ? MESSAGE_COMMAND : candidate->starts ? MESSAGE_START : MESSAGE_CONTINUE,
+		.kind = candidate->made.commands ? MESSAGE_COMMAND : candidate->made.starts ? MESSAGE_START : MESSAGE_CONTINUE,
 		.pace = pace_of(accept, event),
-		.agent = candidate->starts ? candidate->start.agent : NULL,
-		.ask = candidate->starts && candidate->start.ask,
+		.agent = candidate->made.starts ? candidate->made.start.agent : NULL,
+		.ask = candidate->made.starts && candidate->made.start.ask,
 		.spot = spot_of(accept, event),
 		.state = state,
 		.created_ms = accept->row.received_ms,
 		.updated_ms = accept->row.received_ms,
-		.reason = candidate->reason,
+		.reason = candidate->made.reason,
 	};
 	/* What is vetted begins its waiting when that is done. */
 	if (event->pace == EVENT_BURST && source != NULL && source->batch_ms > 0 && state == MESSAGE_QUEUED)
-		candidate->row.due_ms = accept->row.received_ms + source->batch_ms;
+		candidate->made.row.due_ms = accept->row.received_ms + source->batch_ms;
 }
 
 /* "⏳": one comment for all that wait in a thread. */
@@ -183,7 +183,7 @@ static void count_waiting(void *ctx, const struct message_row *row)
 static int say_waits(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
 	const struct source_config *source = accept->source;
-	const struct message_row *row = &candidate->row;
+	const struct message_row *row = &candidate->made.row;
 	size_t waiting = 0;
 
 	if (source == NULL || !source->type->conversational || source->reply != REPLY_MODE_STATUS ||
@@ -194,34 +194,34 @@ static int say_waits(struct accept *accept, struct candidate *candidate, struct 
 	if (waiting > 1)
 		return 0;
 	struct answer_text what = { .kind = ANSWER_QUEUED, .job_id = row->job_id };
-	candidate->say = say_new(accept->settings, store, accept->row.received_ms);
-	if (candidate->say == NULL)
+	candidate->made.say = say_new(accept->settings, store, accept->row.received_ms);
+	if (candidate->made.say == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	return say_turn(candidate->say, &row, 1, &what, err);
+	return say_turn(candidate->made.say, &row, 1, &what, err);
 }
 
 static int put_message(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
 	struct deliver *deliver = accept->intake->options.deliver;
 	const char *lookup = NULL;
-	bool ignored = candidate->verdict == POLICY_IGNORE;
+	bool ignored = candidate->made.verdict == POLICY_IGNORE;
 
 	if (!ignored && write_errand(accept, candidate, &lookup, err) != 0)
 		return -1;
 	bool vets = candidate->decided == POLICY_ASK || lookup != NULL;
 	fill_row(accept, candidate, ignored ? MESSAGE_IGNORED : vets ? MESSAGE_VETTING : MESSAGE_QUEUED);
-	struct message_row *row = &candidate->row;
+	struct message_row *row = &candidate->made.row;
 	row->lookup = lookup;
 	/* An idle job's message goes out right after this commit: it is `sending` from the start, which saves a commit. */
 	if (row->state == MESSAGE_QUEUED && row->due_ms == 0 && deliver_reserve(deliver, row->job_id, row->pace)) {
-		candidate->reserved = true;
+		candidate->made.reserved = true;
 		row->state = MESSAGE_SENDING;
 		row->attempts = 1;
 	} else if (!ignored && row->job_id != NULL) {
 		deliver_announce(deliver, row->job_id);
-		candidate->announced = true;
+		candidate->made.announced = true;
 	}
-	candidate->queued = !ignored;
+	candidate->made.queued = !ignored;
 	if (store_message_put(store, row, &row->seq, err) != 0)
 		return -1;
 	return say_waits(accept, candidate, store, err);
@@ -233,38 +233,39 @@ static int put_message(struct accept *accept, struct candidate *candidate, struc
 static int put_commented(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
 	fill_row(accept, candidate, MESSAGE_IGNORED);
-	candidate->row.job_id = NULL;
-	candidate->row.kind = MESSAGE_COMMAND;
-	candidate->row.prompt = "";
-	candidate->row.due_ms = 0;
-	candidate->settled = true;
-	if (store_message_put(store, &candidate->row, &candidate->row.seq, err) != 0)
+	candidate->made.row.job_id = NULL;
+	candidate->made.row.kind = MESSAGE_COMMAND;
+	candidate->made.row.prompt = "";
+	candidate->made.row.due_ms = 0;
+	candidate->made.settled = true;
+	if (store_message_put(store, &candidate->made.row, &candidate->made.row.seq, err) != 0)
 		return -1;
-	candidate->say = say_new(accept->settings, store, accept->row.received_ms);
-	return candidate->say != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");
+	candidate->made.say = say_new(accept->settings, store, accept->row.received_ms);
+	return candidate->made.say != NULL ? 0 : error_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
 static int carry_out(struct accept *accept, struct candidate *candidate, struct store *store, struct error *err)
 {
-	candidate->commands = true;
+	candidate->made.commands = true;
 	if (candidate->decided == POLICY_ASK) {
-		candidate->job_id[0] = '\0';
+		candidate->made.job_id[0] = '\0';
 		return put_message(accept, candidate, store, err);
 	}
-	set_ignored(candidate, arena_printf(accept->arena, "a command to the bridge: %s", command_name(candidate->command.kind)));
+	set_ignored(candidate, arena_printf(accept->arena, "a command to the bridge: %s",
+					    command_name(candidate->made.command.kind)));
 	if (put_commented(accept, candidate, store, err) != 0)
 		return -1;
-	candidate->effects = command_effects_new();
-	if (candidate->effects == NULL)
+	candidate->made.effects = command_effects_new();
+	if (candidate->made.effects == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	return command_run(accept->intake->options.deliver, candidate->say, &candidate->row, &candidate->command,
-			   candidate->event->hint, candidate->effects, err);
+	return command_run(accept->intake->options.deliver, candidate->made.say, &candidate->made.row,
+			   &candidate->made.command, candidate->event->hint, candidate->made.effects, err);
 }
 
 /* Several words that are no command are for the agent, if that is how it is addressed here; else somebody mistook us. */
 static bool is_command(const struct candidate *candidate, const struct source_config *source, bool linked)
 {
-	enum command_kind kind = candidate->command.kind;
+	enum command_kind kind = candidate->made.command.kind;
 
 	if (kind == COMMAND_NONE || source == NULL)
 		return false;
@@ -279,20 +280,20 @@ static int start_job(struct candidate *candidate, const struct start_config *sta
 		     struct error *err)
 {
 	struct link_row link = {
-		.thread = candidate->thread, .job_id = candidate->job_id, .origin = LINK_STARTED, .created_ms = now_ms,
+		.thread = candidate->thread, .job_id = candidate->made.job_id, .origin = LINK_STARTED, .created_ms = now_ms,
 	};
 
 	char job_id[JOB_ID_MAX + 2];
 	enum link_origin origin;
 	bool linked = false;
 
-	candidate->starts = true;
-	candidate->start = *start;
-	job_id_provisional(candidate->message_id, candidate->job_id);
+	candidate->made.starts = true;
+	candidate->made.start = *start;
+	job_id_provisional(candidate->message_id, candidate->made.job_id);
 	if (candidate->thread == NULL)
 		return 0;
 	/* By hand, for a thread that has a job: that one is kept until there is another. */
-	if (candidate->by_hand && store_link_find(store, candidate->thread, &linked, job_id, &origin, err) != 0)
+	if (candidate->by_hand != NULL && store_link_find(store, candidate->thread, &linked, job_id, &origin, err) != 0)
 		return -1;
 	return linked ? 0 : store_link_put(store, &link, err);
 }
@@ -312,7 +313,7 @@ static int tell_unlinked(struct accept *accept, struct candidate *candidate, str
 	if (accept_put_seen(accept, store, key, err) != 0 || put_commented(accept, candidate, store, err) != 0)
 		return -1;
 	*ret_kept = true;
-	return say_command(candidate->say, &candidate->row, &what, err);
+	return say_command(candidate->made.say, &candidate->made.row, &what, err);
 }
 
 static int accept_unlinked(struct accept *accept, struct candidate *candidate, struct store *store, bool *ret_kept,
@@ -322,12 +323,12 @@ static int accept_unlinked(struct accept *accept, struct candidate *candidate, s
 	bool starts = source != NULL && candidate->mentioned && source->start.agent != NULL;
 
 	if (candidate->thread != NULL && has_git(accept) && source->git.link_authors.count > 0) {
-		candidate->finds_link = true;
-		candidate->may_start = starts;
+		candidate->made.finds_link = true;
+		candidate->made.may_start = starts;
 		return 0;
 	}
 	if (starts && candidate->decided == POLICY_ASK) {
-		candidate->may_start = true;
+		candidate->made.may_start = true;
 		return 0;
 	}
 	if (starts)
@@ -381,10 +382,9 @@ static int accept_message(struct accept *accept, struct candidate *candidate, st
 	const char *content = accept_seen_key(accept->arena, 'c', candidate->event->dedupe);
 	bool settled = false, linked = true;
 
-	if (candidate->by_hand) {
+	if (candidate->by_hand != NULL) {
 		*ret_kept = true;
-		struct start_config start = candidate->start;
-		return start_job(candidate, &start, accept->row.received_ms, store, err) != 0
+		return start_job(candidate, candidate->by_hand, accept->row.received_ms, store, err) != 0
 			       ? -1
 			       : put_message(accept, candidate, store, err);
 	}
@@ -396,24 +396,25 @@ static int accept_message(struct accept *accept, struct candidate *candidate, st
 		return 0;
 	}
 	if (searches)
-		candidate->job_id[0] = '\0';
+		candidate->made.job_id[0] = '\0';
 	else if (find_job(candidate, store, &linked, err) != 0)
 		return -1;
 	if (is_command(candidate, source, linked)) {
-		if (candidate->command.kind == COMMAND_PROMPT)
-			candidate->command.kind = COMMAND_UNKNOWN;
+		if (candidate->made.command.kind == COMMAND_PROMPT)
+			candidate->made.command.kind = COMMAND_UNKNOWN;
 		*ret_kept = true;
 		return accept_put_seen(accept, store, content, err) != 0 ? -1 : carry_out(accept, candidate, store, err);
 	}
 	if (check_rate(accept, candidate, store, err) != 0)
 		return -1;
-	if (!linked && candidate->verdict != POLICY_IGNORE && accept_unlinked(accept, candidate, store, ret_kept, err) != 0)
+	if (!linked && candidate->made.verdict != POLICY_IGNORE &&
+	    accept_unlinked(accept, candidate, store, ret_kept, err) != 0)
 		return -1;
-	if (candidate->verdict != POLICY_IGNORE && (accept_put_seen(accept, store, content, err) != 0 ||
+	if (candidate->made.verdict != POLICY_IGNORE && (accept_put_seen(accept, store, content, err) != 0 ||
 						    put_covered(accept, candidate, store, err) != 0))
 		return -1;
 	/* What nobody vouches for is not kept: its author would be asked about only once a job is known. */
-	if (candidate->settled || (candidate->verdict == POLICY_IGNORE && candidate->decided == POLICY_ASK))
+	if (candidate->made.settled || (candidate->made.verdict == POLICY_IGNORE && candidate->decided == POLICY_ASK))
 		return 0;
 	*ret_kept = true;
 	return put_message(accept, candidate, store, err);
@@ -422,7 +423,7 @@ static int accept_message(struct accept *accept, struct candidate *candidate, st
 int candidate_accept(struct accept *accept, struct candidate *candidate, struct store *store, bool *ret_kept,
 		     struct error *err)
 {
-	if (candidate->verdict == POLICY_IGNORE)
+	if (candidate->made.verdict == POLICY_IGNORE)
 		return 0; /* by policy: a stranger's text is not kept */
 	if (candidate->event->kind != EVENT_MESSAGE)
 		return apply_to_earlier(accept, candidate, store, err);
@@ -435,40 +436,30 @@ void candidate_reset(struct accept *accept, struct candidate *candidate)
 {
 	struct deliver *deliver = accept->intake->options.deliver;
 
-	if (candidate->reserved)
-		deliver_unreserve(deliver, candidate->job_id);
-	if (candidate->announced)
-		deliver_retract(deliver, candidate->job_id);
-	command_effects_drop(deliver, candidate->effects);
-	say_free(candidate->say);
-	candidate->effects = NULL;
-	candidate->say = NULL;
-	candidate->reserved = false;
-	candidate->announced = false;
-	candidate->queued = false;
-	candidate->withdrawn = false;
-	candidate->settled = false;
-	candidate->commands = false;
-	candidate->finds_link = false;
-	candidate->may_start = false;
-	candidate->starts = false;
-	candidate->verdict = candidate->decided;
-	candidate->reason = candidate->decided_reason;
-	candidate->command = candidate->parsed;
+	if (candidate->made.reserved)
+		deliver_unreserve(deliver, candidate->made.job_id);
+	if (candidate->made.announced)
+		deliver_retract(deliver, candidate->made.job_id);
+	command_effects_drop(deliver, candidate->made.effects);
+	say_free(candidate->made.say);
+	candidate->made = (struct made){
+		.verdict = candidate->decided, .reason = candidate->decided_reason, .command = candidate->parsed,
+	};
 }
 
 void candidate_hand_over(struct accept *accept, struct candidate *candidate)
 {
 	struct deliver *deliver = accept->intake->options.deliver;
 
-	if (candidate->withdrawn)
-		deliver_withdraw(deliver, candidate->job_id[0] != '\0' ? candidate->job_id : NULL, candidate->row.seq);
-	if (candidate->queued)
-		deliver_add(deliver, &candidate->row);
-	if (candidate->effects != NULL)
-		command_effects_apply(deliver, candidate->effects);
-	if (candidate->say != NULL)
-		deliver_say(deliver, candidate->say);
-	candidate->reserved = false;
-	candidate->announced = false;
+	if (candidate->made.withdrawn)
+		deliver_withdraw(deliver, candidate->made.job_id[0] != '\0' ? candidate->made.job_id : NULL,
+				 candidate->made.row.seq);
+	if (candidate->made.queued)
+		deliver_add(deliver, &candidate->made.row);
+	if (candidate->made.effects != NULL)
+		command_effects_apply(deliver, candidate->made.effects);
+	if (candidate->made.say != NULL)
+		deliver_say(deliver, candidate->made.say);
+	candidate->made.reserved = false;
+	candidate->made.announced = false;
 }

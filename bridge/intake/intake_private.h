@@ -18,6 +18,21 @@ struct intake {
 	_Atomic uint64_t queued, ignored, duplicates, rejected, refused;
 };
 
+/* What one try of the transaction made of an event; what it told the delivering half is taken back before another. */
+struct made {
+	enum policy_verdict verdict;
+	const char *reason;      /* with POLICY_IGNORE */
+	bool queued, reserved, announced, withdrawn;
+	bool settled;            /* kept as ignored, with an answer */
+	bool commands, starts, finds_link, may_start;
+	struct command command;
+	struct start_config start; /* with starts */
+	struct command_effects *effects;
+	struct say *say;
+	struct message_row row;
+	char job_id[JOB_ID_MAX + 2];
+};
+
 /* An event on its way in: what policy said of it, and the message it may become. */
 struct candidate {
 	const struct event *event;
@@ -30,20 +45,8 @@ struct candidate {
 	struct command parsed;   /* what the text says to the bridge itself */
 	bool triggered;          /* the agent is addressed as `trigger` wants it */
 	bool mentioned;          /* … by name: by a mention or a command */
-	bool by_hand;            /* a start by hand: start, job_id and thread are set */
-
-	/* What accept makes of it, anew at each try: */
-	enum policy_verdict verdict;
-	const char *reason;      /* with POLICY_IGNORE */
-	bool queued, reserved, announced, withdrawn;
-	bool settled;            /* kept as ignored, with an answer */
-	bool commands, starts, finds_link, may_start;
-	struct command command;
-	struct start_config start; /* with starts */
-	struct command_effects *effects;
-	struct say *say;
-	struct message_row row;
-	char job_id[JOB_ID_MAX + 2];
+	const struct start_config *by_hand; /* a start by hand, for thread if that is set; NULL */
+	struct made made;
 };
 
 enum accept_result { ACCEPT_QUEUED, ACCEPT_IGNORED, ACCEPT_DUPLICATE };
