@@ -63,6 +63,16 @@ struct part {
 	bool gone;              /* withdrawn before the claim was committed */
 };
 
+/* What one try of recording a flight left for after the commit; before another it is taken back (flight_take_back). */
+struct aftermath {
+	struct command_effects *effects; /* of a command, or a start; NULL */
+	struct say *say;                 /* what is said of it; NULL */
+	char learned_job[JOB_ID_MAX + 2]; /* the job that it goes to from now on, or what waits behind it; "": as before */
+	bool announced;                  /* learned_job is, to the queue */
+	bool restarted;                  /* another message was made of it */
+	const char *renamed;             /* refused, and a new job carries on: its provisional name, in the effects */
+};
+
 /*
  * One piece of work on the head of a lane, or on several messages there that go as one prompt, from the claim to the recorded
  * outcome. It is a commit item and carries a call; whoever holds it (committer's queue, dispatcher, Git) owns it.
@@ -97,25 +107,21 @@ struct flight {
 	struct scouting *scouting; /* what Git is asked; NULL */
 	const char *branch;        /* of the pull request; NULL: not asked, or not known */
 	bool commanded;            /* it was a command, and is carried out */
-	bool restarted;            /* another message was made of it */
 	bool no_job;               /* its thread had none when it came, and Git knows of none: see what the store says by now */
 	bool answered;             /* what was asked is known, and it waits for something else: no failed try */
 	int quiet;                 /* 1: no turn of the job ran when it was looked */
-	char learned_job[JOB_ID_MAX + 2]; /* "": none */
-	bool announced;            /* learned_job is, to the queue; taken back when the flight is freed */
 	struct search *search;     /* where a start is looked for, job by job; NULL */
 
 	/* The outcome, decided once before it is applied: */
-	struct message_change change; /* of the leading one; the others follow it */
+	struct message_change decided;
+	struct message_change change; /* of the leading one, as this try has it; the others follow it */
 	bool expired;              /* there was no call: too old, or its job could not be started */
 	bool refused;              /* failed: to be told as a refusal */
 	bool accepted;             /* forwarded just now */
 	const char *words;         /* refused: the API's, or NULL: final_reason */
-	const char *renamed;       /* refused, and a new job carries on: its provisional name, in the effects */
 	char final_reason[400];
+	struct aftermath after;
 	const char *attempt_call;  /* "continue", "start", "look", "permission", "git"; NULL: none was made */
-	struct command_effects *effects; /* of a command, or a start; NULL */
-	struct say *say;           /* what is said of it */
 };
 
 struct flight *flight_new(struct deliver *deliver, struct lane *lane, struct waiting *waiting);
@@ -126,6 +132,8 @@ void flight_let_go(struct flight *flight);
 void flight_again_soon(struct flight *flight, const char *what);
 /* A fresh arena, when an item is applied again. -1: no memory. */
 int flight_renew_arena(struct flight *flight, struct error *err) MUST_CHECK;
+/* What a try of recording it announced and made is withdrawn: its transaction came to nothing. */
+void flight_take_back(struct flight *flight);
 /* Claims the lane's head and what goes with it into parts. -1: no memory. */
 int flight_claim_parts(struct flight *flight) MUST_CHECK;
 
@@ -163,8 +171,6 @@ void vet_uncount(struct flight *flight);
 /* What was asked is known: fills flight->change. */
 void vet_decide(struct flight *flight, int64_t now_ms);
 int vet_apply(struct flight *flight, struct store *store, struct error *err) MUST_CHECK;
-/* What vet_apply announced to the queue is withdrawn: its transaction came to nothing. */
-void vet_forget_job(struct flight *flight);
 void vet_settle(struct flight *flight);
 
 /* replies.c */

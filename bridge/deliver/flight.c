@@ -28,6 +28,17 @@ struct flight *flight_new(struct deliver *deliver, struct lane *lane, struct wai
 	return flight;
 }
 
+void flight_take_back(struct flight *flight)
+{
+	struct aftermath *after = &flight->after;
+
+	say_free(after->say);
+	command_effects_drop(flight->deliver, after->effects);
+	if (after->announced)
+		deliver_retract(flight->deliver, after->learned_job);
+	*after = (struct aftermath){ 0 };
+}
+
 void flight_free(struct flight *flight)
 {
 	if (flight->counted)
@@ -39,10 +50,7 @@ void flight_free(struct flight *flight)
 		flight->deliver->circuit.probing = false;
 	if (flight->parts != &flight->one)
 		free(flight->parts);
-	say_free(flight->say);
-	command_effects_drop(flight->deliver, flight->effects);
-	if (flight->announced)
-		deliver_retract(flight->deliver, flight->learned_job);
+	flight_take_back(flight);
 	settings_drop(flight->settings);
 	arena_free(flight->scratch);
 	arena_free(flight->arena);

@@ -79,10 +79,9 @@ static int apply_start(struct flight *flight, struct store *store, struct error 
 		return 0;
 	if (change->to == MESSAGE_FORWARDED) {
 		/* What waited behind the start goes there after the commit: nothing of this batch may reserve the lane before. */
-		if (!flight->announced)
-			deliver_announce(flight->deliver, flight->verdict.job_id);
-		flight->announced = true;
-		(void)snprintf(flight->learned_job, sizeof(flight->learned_job), "%s", flight->verdict.job_id);
+		deliver_announce(flight->deliver, flight->verdict.job_id);
+		flight->after.announced = true;
+		(void)snprintf(flight->after.learned_job, sizeof(flight->after.learned_job), "%s", flight->verdict.job_id);
 		if (store_job_rename(store, flight->lane->job_id, flight->verdict.job_id, change->now_ms, err) != 0)
 			return -1;
 		/* What was started by hand takes the thread from the job that it had until now. */
@@ -124,21 +123,20 @@ static int apply_say(struct flight *flight, struct store *store, struct error *e
 
 	if (!flight->accepted && !flight->refused)
 		return 0;
-	say_free(flight->say);
-	flight->say = say_new(flight->settings, store, flight->change.now_ms);
-	if (flight->say == NULL)
+	flight->after.say = say_new(flight->settings, store, flight->change.now_ms);
+	if (flight->after.say == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < flight->count; i++)
 		rows[i] = &flight->parts[i].row;
-	if (flight->renamed != NULL)
+	if (flight->after.renamed != NULL)
 		return 0; /* the start of the job that carries on tells of it, when it has a name */
 	if (flight->refused)
-		return say_refused(flight->say, rows, flight->count, flight->words,
+		return say_refused(flight->after.say, rows, flight->count, flight->words,
 				   flight->words == NULL ? flight->final_reason : NULL,
 				   flight->words != NULL ? flight->verdict.status : 0, err);
-	if (say_seen(flight->say, rows, flight->count, err) != 0)
+	if (say_seen(flight->after.say, rows, flight->count, err) != 0)
 		return -1;
-	return say_turn(flight->say, rows, flight->count, &what, err);
+	return say_turn(flight->after.say, rows, flight->count, &what, err);
 }
 
 /* A refusal in other words than the documented ones: the job has ended (nairi-api.md 3.2). */
@@ -151,19 +149,17 @@ static int apply_restart(struct flight *flight, struct store *store, struct erro
 {
 	const struct message_row *rows[RUN_MAX];
 
-	flight->renamed = NULL;
 	if (!is_about_the_job(flight))
 		return 0;
 	for (size_t i = 0; i < flight->count; i++)
 		rows[i] = &flight->parts[i].row;
-	command_effects_drop(flight->deliver, flight->effects);
-	flight->effects = command_effects_new();
+	flight->after.effects = command_effects_new();
 	struct restart restart = {
 		.deliver = flight->deliver, .settings = flight->settings, .store = store, .rows = rows,
 		.count = flight->count, .job_id = flight->lane->job_id, .end_words = flight->words,
-		.now_ms = flight->change.now_ms, .effects = flight->effects,
+		.now_ms = flight->change.now_ms, .effects = flight->after.effects,
 	};
-	if (flight->effects == NULL)
+	if (flight->after.effects == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	bool wanted = false;
 	if (restart_is_wanted(&restart, &wanted, err) != 0)
@@ -172,7 +168,7 @@ static int apply_restart(struct flight *flight, struct store *store, struct erro
 		return 0;
 	if (restart_job(&restart, err) != 0)
 		return -1;
-	flight->renamed = restart.renamed;
+	flight->after.renamed = restart.renamed;
 	return 0;
 }
 
@@ -181,8 +177,12 @@ static int record_apply(struct commit_item *item, struct store *store, struct er
 	struct flight *flight = (struct flight *)item;
 	struct message_change *change = &flight->change;
 
-	if (change->seq == 0)
+	flight_take_back(flight); /* when this is the second try */
+	if (flight->decided.seq == 0) {
 		outcome_decide(flight);
+		flight->decided = *change;
+	}
+	*change = flight->decided;
 	if (change->from == MESSAGE_VETTING)
 		return vet_apply(flight, store, err);
 	if (apply_start(flight, store, err) != 0 || apply_changes(flight, store, err) != 0)
@@ -303,7 +303,7 @@ static void move_on(struct flight *flight, struct command_effects *effects)
 	int64_t now = clock_mono_ms();
 
 	(void)snprintf(from, sizeof(from), "%s", lane->job_id);
-	(void)snprintf(to, sizeof(to), "%s", flight->renamed);
+	(void)snprintf(to, sizeof(to), "%s", flight->after.renamed);
 	lane_unclaim(lane, 0);
 	lanes_pop_run(&deliver->lanes, lane, count, now);
 	lanes_rename(&deliver->lanes, from, to, now);
@@ -336,16 +336,16 @@ static void settle(struct flight *flight)
 		log_event(LOG_INFO, "job.linked", "it was started for this thread", LOG_STR("thread", flight->row.thread),
 			  LOG_STR("job_id", flight->verdict.job_id));
 	if (is_start(flight) && flight->change.to == MESSAGE_FORWARDED)
-		(void)snprintf(job_id, sizeof(job_id), "%s", flight->learned_job);
-	struct command_effects *effects = flight->renamed != NULL ? flight->effects : NULL;
+		(void)snprintf(job_id, sizeof(job_id), "%s", flight->after.learned_job);
+	struct command_effects *effects = flight->after.renamed != NULL ? flight->after.effects : NULL;
 	if (effects != NULL) {
-		flight->effects = NULL;
+		flight->after.effects = NULL;
 		log_event(LOG_WARN, "job.ended", "a new job carries on", LOG_STR("job_id", lane->job_id),
 			  LOG_STR("reason", flight->words));
 		move_on(flight, effects);
 		return;
 	}
-	flight->announced = false; /* from here on it is taken back when all stand there */
+	flight->after.announced = false; /* from here on it is taken back when all stand there */
 	flight_free(flight);
 	lane_unclaim(lane, 0);
 	if (!final) {
@@ -373,7 +373,6 @@ static void record_done(struct commit_item *item, const struct error *err)
 				  LOG_STR("delivery_id", flight->row.delivery_id), LOG_STR("error", err->text));
 		size_t count = flight->count;
 		struct waiting *vetted = flight->waiting->state == MESSAGE_VETTING ? flight->waiting : NULL;
-		vet_forget_job(flight);
 		flight_free(flight);
 		if (vetted != NULL)
 			lanes_drop(&deliver->lanes, vetted);
@@ -382,8 +381,8 @@ static void record_done(struct commit_item *item, const struct error *err)
 	}
 	FAULT_POINT("after-record");
 	feed_circuit(flight);
-	if (flight->say != NULL)
-		deliver_say(deliver, flight->say);
+	if (flight->after.say != NULL)
+		deliver_say(deliver, flight->after.say);
 	if (flight->change.from == MESSAGE_VETTING)
 		vet_settle(flight);
 	else

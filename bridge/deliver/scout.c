@@ -380,10 +380,10 @@ static int learn_thread(struct flight *flight, struct store *store, struct messa
 	enum link_origin origin;
 
 	/* The link may be another one by now. */
-	if (store_link_find(store, found->thread, &linked, flight->learned_job, &origin, err) != 0)
+	if (store_link_find(store, found->thread, &linked, flight->after.learned_job, &origin, err) != 0)
 		return -1;
 	if (!linked) {
-		flight->learned_job[0] = '\0';
+		flight->after.learned_job[0] = '\0';
 		flight->change.to = MESSAGE_IGNORED;
 		outcome_reason(flight, "not linked: no job is linked to this thread");
 		return 0;
@@ -393,13 +393,13 @@ static int learn_thread(struct flight *flight, struct store *store, struct messa
 	if (deliver_breaks_loop(flight->settings->config, store, found->thread, flight->change.now_ms, &broken, err) != 0)
 		return -1;
 	if (broken != NULL) {
-		flight->learned_job[0] = '\0';
+		flight->after.learned_job[0] = '\0';
 		flight->change.to = MESSAGE_IGNORED;
 		flight->change.reason = broken;
 		return 0;
 	}
 	finding->thread = found->thread;
-	finding->job_id = flight->learned_job;
+	finding->job_id = flight->after.learned_job;
 	const char *place = NULL;
 	struct error ignored;
 	if (flight->row.place == NULL && source->handler->forge->place_of_thread != NULL &&
@@ -419,15 +419,15 @@ static int learn_link(struct flight *flight, struct store *store, struct message
 	};
 
 	if (store_link_offer(store, &link, &taken, err) != 0 ||
-	    store_link_find(store, flight->row.thread, &linked, flight->learned_job, &origin, err) != 0)
+	    store_link_find(store, flight->row.thread, &linked, flight->after.learned_job, &origin, err) != 0)
 		return -1;
 	if (!linked) {
-		flight->learned_job[0] = '\0';
+		flight->after.learned_job[0] = '\0';
 		flight->change.to = MESSAGE_IGNORED;
 		outcome_reason(flight, "not linked: it was unlinked by hand");
 		return 0;
 	}
-	finding->job_id = flight->learned_job;
+	finding->job_id = flight->after.learned_job;
 	return 0;
 }
 

@@ -293,15 +293,6 @@ void vet_decide(struct flight *flight, int64_t now_ms)
 
 /* ---- recording it ---- */
 
-static int renew(struct flight *flight, struct store *store, struct error *err)
-{
-	command_effects_drop(flight->deliver, flight->effects);
-	say_free(flight->say);
-	flight->effects = command_effects_new();
-	flight->say = say_new(flight->settings, store, flight->change.now_ms);
-	return flight->effects == NULL || flight->say == NULL ? error_set(err, ERR_NO_MEMORY, "out of memory") : 0;
-}
-
 static int learn_branch(struct flight *flight, struct store *store, struct error *err)
 {
 	struct message_finding finding = {
@@ -316,10 +307,12 @@ static int apply_command(struct flight *flight, struct store *store, struct erro
 {
 	if (!flight->commanded)
 		return 0;
-	if (renew(flight, store, err) != 0)
-		return -1;
-	return command_run(flight->deliver, flight->say, &flight->row, flight->errand.command, flight->errand.hint,
-			   flight->effects, err);
+	flight->after.effects = command_effects_new();
+	flight->after.say = say_new(flight->settings, store, flight->change.now_ms);
+	if (flight->after.effects == NULL || flight->after.say == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	return command_run(flight->deliver, flight->after.say, &flight->row, flight->errand.command, flight->errand.hint,
+			   flight->after.effects, err);
 }
 
 /* There is no job: one is started with the same words. */
@@ -327,15 +320,14 @@ static int start_instead(struct flight *flight, struct store *store, struct erro
 {
 	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
 
-	command_effects_drop(flight->deliver, flight->effects);
-	flight->effects = command_effects_new();
+	flight->after.effects = command_effects_new();
 	const char *prompt = prompt_untag(flight->scratch, &flight->row);
-	if (flight->effects == NULL || prompt == NULL)
+	if (flight->after.effects == NULL || prompt == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	if (source == NULL || source->config->start.agent == NULL)
 		return 0;
 	return command_start(flight->deliver, store, &flight->row, &source->config->start, prompt, false,
-			     flight->change.now_ms, flight->effects, err);
+			     flight->change.now_ms, flight->after.effects, err);
 }
 
 /* The words may have been edited since it was asked about: what is made of them is made of the last ones. */
@@ -354,14 +346,6 @@ static int reload_words(struct flight *flight, struct store *store, struct error
 	return 0;
 }
 
-void vet_forget_job(struct flight *flight)
-{
-	if (flight->announced)
-		deliver_retract(flight->deliver, flight->learned_job);
-	flight->announced = false;
-	flight->learned_job[0] = '\0';
-}
-
 /*
  * No job was known when it came. By now there may be one: it was linked meanwhile, or the comment before this one
  * started it. Else one is started, or it is nobody's.
@@ -371,23 +355,23 @@ static int settle_unlinked(struct flight *flight, struct store *store, struct er
 	struct message_change *change = &flight->change;
 	bool linked = false;
 	enum link_origin origin;
-	struct message_finding finding = { .seq = change->seq, .job_id = flight->learned_job, .now_ms = change->now_ms };
+	struct message_finding finding = { .seq = change->seq, .job_id = flight->after.learned_job, .now_ms = change->now_ms };
 
 	if (!flight->no_job)
 		return 0;
-	if (store_link_find(store, flight->row.thread, &linked, flight->learned_job, &origin, err) != 0)
+	if (store_link_find(store, flight->row.thread, &linked, flight->after.learned_job, &origin, err) != 0)
 		return -1;
-	flight->restarted = !linked && flight->errand.may_start;
+	flight->after.restarted = !linked && flight->errand.may_start;
 	change->to = linked ? MESSAGE_QUEUED : MESSAGE_IGNORED;
 	change->reason = linked		     ? NULL
-			 : flight->restarted ? "a job was started for this thread"
+			 : flight->after.restarted ? "a job was started for this thread"
 					     : "not linked: no job is linked to this thread";
 	if (linked) {
 		change->due_ms = 0;
 		return store_message_learn(store, &finding, err);
 	}
-	flight->learned_job[0] = '\0';
-	if (!flight->restarted)
+	flight->after.learned_job[0] = '\0';
+	if (!flight->after.restarted)
 		return 0;
 	flight->row.prompt = scout_prompt(flight, flight->row.prompt);
 	return 0;
@@ -397,15 +381,14 @@ int vet_apply(struct flight *flight, struct store *store, struct error *err)
 {
 	struct message_change *change = &flight->change;
 
-	vet_forget_job(flight); /* when this is the second try */
 	if (reload_words(flight, store, err) != 0 || settle_unlinked(flight, store, err) != 0 ||
 	    (flight->scouting != NULL && scout_apply(flight, store, err) != 0))
 		return -1;
-	if (change->to == MESSAGE_QUEUED && flight->learned_job[0] != '\0') {
-		deliver_announce(flight->deliver, flight->learned_job);
-		flight->announced = true;
+	if (change->to == MESSAGE_QUEUED && flight->after.learned_job[0] != '\0') {
+		deliver_announce(flight->deliver, flight->after.learned_job);
+		flight->after.announced = true;
 	}
-	if (flight->restarted && start_instead(flight, store, err) != 0)
+	if (flight->after.restarted && start_instead(flight, store, err) != 0)
 		return -1;
 	if (flight->branch != NULL && learn_branch(flight, store, err) != 0)
 		return -1;
@@ -416,7 +399,7 @@ int vet_apply(struct flight *flight, struct store *store, struct error *err)
 	    store_job_forget(store, flight->row.job_id, err) != 0)
 		return -1;
 	/* The words of somebody who may not speak are not kept. */
-	if (change->to == MESSAGE_IGNORED && !flight->restarted &&
+	if (change->to == MESSAGE_IGNORED && !flight->after.restarted &&
 	    store_message_set_prompt(store, change->seq, "", change->now_ms, err) != 0)
 		return -1;
 	if (flight->attempt_call == NULL)
@@ -448,8 +431,8 @@ static void change_lane(struct flight *flight)
 	struct lane *lane = flight->lane;
 	char job_id[JOB_ID_MAX + 2];
 
-	(void)snprintf(job_id, sizeof(job_id), "%s", flight->learned_job);
-	flight->announced = false; /* it is taken back when it stands there */
+	(void)snprintf(job_id, sizeof(job_id), "%s", flight->after.learned_job);
+	flight->after.announced = false; /* it is taken back when it stands there */
 	moved.state = MESSAGE_QUEUED;
 	moved.due_ms = 0;
 	moved.tries = 0;
@@ -470,8 +453,8 @@ void vet_settle(struct flight *flight)
 	struct lane *lane = flight->lane;
 	const struct message_change *change = &flight->change;
 
-	if (flight->effects != NULL)
-		command_effects_apply(deliver, flight->effects);
+	if (flight->after.effects != NULL)
+		command_effects_apply(deliver, flight->after.effects);
 	if (change->to == MESSAGE_IGNORED) {
 		log_ignored(flight);
 		struct outcome outcome = {
@@ -485,7 +468,7 @@ void vet_settle(struct flight *flight)
 		lanes_settle(&deliver->lanes, lane, clock_mono_ms());
 		return;
 	}
-	if (flight->learned_job[0] != '\0') {
+	if (flight->after.learned_job[0] != '\0') {
 		change_lane(flight);
 		return;
 	}
