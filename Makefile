@@ -89,6 +89,10 @@ define suite_e2e
 $(foreach t,$(E2E),"$(notdir $(basename $(t)))=BRIDGE=$(ASAN)/nairi-bridge SANDBOX=build/nairi-sandbox python3 $(t)") \
 $(foreach t,$(sort $(wildcard tests/fault/test_*.py)),"$(notdir $(basename $(t)))=BRIDGE=$(ASAN)/nairi-bridge SANDBOX=build/nairi-sandbox python3 $(t)")
 endef
+# The same scenarios when the first try of every transaction comes to nothing.
+define suite_again
+$(foreach t,start commands batch follow,"again-$(t)=FAULT=first-try BRIDGE=$(ASAN)/nairi-bridge SANDBOX=build/nairi-sandbox python3 tests/e2e/test_$(t).py")
+endef
 define suite_tsan
 "build-tsan=$(SUB) -j$(JOBS) B=build/test SANITIZE=thread all" \
 "tsan=BRIDGE=$(TSAN)/nairi-bridge SANDBOX=build/nairi-sandbox python3 tests/e2e/test_forward.py"
@@ -113,7 +117,7 @@ check: ## the fast tests: unit, contract, lint (under a minute once built)
 .PHONY: test
 test: ## every test, with sanitizers; installs what it needs
 	@sh tests/support/install.sh $(PACKAGES_TEST)
-	@python3 tests/support/run_all.py "build=$(SUB) -j$(JOBS) all" $(suite_asan) $(suite_e2e) $(suite_tsan) $(suite_rest)
+	@python3 tests/support/run_all.py "build=$(SUB) -j$(JOBS) all" $(suite_asan) $(suite_e2e) $(suite_again) $(suite_tsan) $(suite_rest)
 
 .PHONY: demo
 demo: ## see it work: installs, builds, runs one delivery through sandbox and bridge, cleans up

@@ -21,4 +21,11 @@ void fault_point(const char *name)
 	if (atomic_fetch_add(&passed, 1) + 1 == wanted)
 		(void)raise(SIGKILL);
 }
+
+bool fault_is_chosen(const char *name)
+{
+	const char *chosen = getenv("NAIRI_BRIDGE_FAULT");
+
+	return chosen != NULL && strcmp(chosen, name) == 0;
+}
 #endif

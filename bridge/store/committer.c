@@ -101,13 +101,10 @@ static void note_health(struct committer *committer, const struct error *err, si
 		log_event(LOG_INFO, "store.recovered", NULL, LOG_STR("error", NULL));
 }
 
-/* *ret_blame: an item failed, rather than the transaction. */
-static int apply_all(struct committer *committer, const struct queue *batch, bool *ret_blame, struct error *err)
+/* Begins a transaction with all of them in it. *ret_blame: an item failed, rather than the transaction; it is rolled back. */
+static int apply_items(struct store *store, const struct queue *batch, bool *ret_blame, struct error *err)
 {
-	struct store *store = committer->options.store;
-
 	*ret_blame = false;
-
 	if (store_begin(store, err) != 0)
 		return -1;
 	for (struct commit_item *item = batch->head; item != NULL; item = item->next) {
@@ -116,6 +113,20 @@ static int apply_all(struct committer *committer, const struct queue *batch, boo
 			*ret_blame = true;
 			return -1;
 		}
+	}
+	return 0;
+}
+
+static int apply_all(struct committer *committer, const struct queue *batch, bool *ret_blame, struct error *err)
+{
+	struct store *store = committer->options.store;
+
+	if (apply_items(store, batch, ret_blame, err) != 0)
+		return -1;
+	if (FAULT_IS_CHOSEN("first-try")) {
+		store_rollback(store); /* it comes to nothing, as when another item of the batch is to blame */
+		if (apply_items(store, batch, ret_blame, err) != 0)
+			return -1;
 	}
 	FAULT_POINT("before-commit");
 	if (store_commit(store, err) != 0)

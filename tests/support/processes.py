@@ -14,6 +14,7 @@ from wire import DEADLINE, Closed, call, eq, ok
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BRIDGE = os.path.abspath(os.environ.get("BRIDGE", os.path.join(ROOT, "build/nairi-bridge")))
+FAULT = os.environ.get("FAULT")  # a name in bridge/base/fault.h: all of a suite with that going wrong (needs FAULTS=1)
 SANDBOX = os.path.abspath(os.environ.get("SANDBOX", os.path.join(ROOT, "build/nairi-sandbox")))
 
 
@@ -155,6 +156,8 @@ class Bridge:
         args = [*wrap, self.program, "serve", "--config", self.config_file]
         self.begun = self.mark()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NAIRI_")}
+        if FAULT:
+            environment["NAIRI_BRIDGE_FAULT"] = FAULT
         environment.update(env or {})
         self.ended = False
         self.process = _spawn(args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
