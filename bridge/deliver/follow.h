@@ -26,7 +26,9 @@ struct turn_news {
 	enum turn_what what;
 	enum message_state to;
 	bool lingers;            /* what the job says afterwards is still wanted */
-	bool restarts;           /* set by turns_apply */
+	bool restarts;           /* set by turns_apply, as are: */
+	const struct message_row *rows; /* whose turn it was, in the result's arena */
+	size_t row_count;
 	int64_t now_ms;
 	struct answer_text said; /* texts in the poll's arena */
 	char reason[200];

@@ -158,17 +158,21 @@ static int move_rows(const struct turn_rows *rows, const struct turn_news *news,
 static int apply_over(struct turns_result *result, struct deliver *deliver, struct settings *settings, struct store *store,
 		      const char *job_id, const struct turn_view *view, struct turn_news *news, struct error *err)
 {
-	struct turn_rows rows = { .count = 0 };
+	struct turn_rows *rows = arena_alloc(result->arena, sizeof(*rows));
 	const char *error = NULL;
 
-	if (result->told < RUN_MAX && store_messages_of_turn(store, view->seq, result->arena, collect, &rows, err) != 0)
+	if (rows == NULL)
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	if (result->told < RUN_MAX && store_messages_of_turn(store, view->seq, result->arena, collect, rows, err) != 0)
 		return -1;
 	/* What is said of them has to fit: one say, one arena. The first turn always does, the others wait for the next poll. */
-	if (result->told == RUN_MAX || (result->told > 0 && result->told + rows.count > RUN_MAX)) {
+	if (result->told == RUN_MAX || (result->told > 0 && result->told + rows->count > RUN_MAX)) {
 		news->what = TURN_GOES_ON;
 		return 0;
 	}
-	result->told += rows.count;
+	result->told += rows->count;
+	news->rows = rows->rows;
+	news->row_count = rows->count;
 	news->said.job_id = job_id;
 	if (news->to == MESSAGE_FAILED && news->said.words != NULL) {
 		CLEANUP(strbuf_release) struct strbuf safe = STRBUF(NAIRI_ERROR_MAX);
@@ -176,7 +180,7 @@ static int apply_over(struct turns_result *result, struct deliver *deliver, stru
 		error = arena_strdup(result->arena, strbuf_str(&safe));
 	}
 	struct restart again = {
-		.deliver = deliver, .settings = settings, .store = store, .rows = rows.pointers, .count = rows.count,
+		.deliver = deliver, .settings = settings, .store = store, .rows = rows->pointers, .count = rows->count,
 		.job_id = result->renamed != NULL ? result->renamed : job_id, .end_words = news->said.end_words,
 		.now_ms = news->now_ms, .effects = result->effects,
 	};
@@ -189,7 +193,7 @@ static int apply_over(struct turns_result *result, struct deliver *deliver, stru
 		news->what = TURN_GOES_ON; /* something is on its way to the old job at this moment: the next poll decides */
 		return 0;
 	}
-	if (move_rows(&rows, news, error, store, err) != 0)
+	if (move_rows(rows, news, error, store, err) != 0)
 		return -1;
 	if (restarts) {
 		/* The first one starts the new job, the others follow it there. */
@@ -199,7 +203,7 @@ static int apply_over(struct turns_result *result, struct deliver *deliver, stru
 		news->restarts = true;
 	}
 	/* Of a job that carries on its start tells, when it has a name. */
-	if (rows.count > 0 && !restarts && say_turn(result->say, rows.pointers, rows.count, &news->said, err) != 0)
+	if (rows->count > 0 && !restarts && say_turn(result->say, rows->pointers, rows->count, &news->said, err) != 0)
 		return -1;
 	return news->lingers ? store_turn_end(store, view->seq, news->now_ms, err)
 			     : store_turn_delete(store, view->seq, err);
@@ -242,7 +246,9 @@ int turns_apply(struct turns_result *result, struct deliver *deliver, struct set
 
 /* ---- afterwards ---- */
 
-static void log_over(const struct turn_news *news, const struct turn_view *view, const char *job_id)
+/* A line for each that went along, as when they were forwarded: whoever looks for a delivery finds its end. */
+static void log_end(const struct turn_news *news, const struct turn_view *view, const char *job_id,
+		    const struct message_row *row)
 {
 	static const struct {
 		enum log_level level;
@@ -254,10 +260,17 @@ static void log_over(const struct turn_news *news, const struct turn_view *view,
 		[MESSAGE_FORWARDED] = { LOG_WARN, "message.unfollowed" },
 	};
 
-	log_event(lines[news->to].level, lines[news->to].event, NULL, LOG_STR("job_id", job_id),
+	log_event(lines[news->to].level, lines[news->to].event, NULL, LOG_STR("source", row->source),
+		  LOG_STR("delivery_id", row->delivery_id), LOG_STR("thread", row->thread), LOG_STR("job_id", job_id),
 		  LOG_STR("message_id", view->message_id),
 		  LOG_STR("reason", news->reason[0] != '\0' ? news->reason : NULL),
 		  LOG_INT("duration_ms", news->now_ms - view->started_ms));
+}
+
+static void log_over(const struct turn_news *news, const struct turn_view *view, const char *job_id)
+{
+	for (size_t i = 0; i < news->row_count; i++)
+		log_end(news, view, job_id, &news->rows[i]);
 	if (news->to == MESSAGE_STALLED)
 		log_event(LOG_WARN, "job.ended", news->restarts ? "a new job carries on" : NULL, LOG_STR("job_id", job_id),
 			  LOG_STR("reason", news->reason));

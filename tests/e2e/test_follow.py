@@ -92,6 +92,12 @@ def quiet_job(t, job):
     t.until(lambda: t.bridge.status()["deliver"]["followed"] == 0, "nothing is followed")
 
 
+def names(line, delivery, job, number=42):
+    """A line about a turn says whose it was, as the line did that told of its sending."""
+    got = {field: line.get(field) for field in ("source", "delivery_id", "thread", "job_id")}
+    eq(got, {"source": "github", "delivery_id": delivery, "thread": f"github:{REPO}#{number}", "job_id": job}, line["event"])
+
+
 # ---- how it ends ----
 
 @scenario("A turn is followed until its end: answered, in the ledger, in the log")
@@ -101,10 +107,28 @@ def answered(t):
     delivery = ask(t)
     line = t.bridge.wait_log("message.answered", job_id=job)
     eq(line["message_id"], t.sandbox.message_ids(job)[0], "message id")
+    names(line, delivery, job)
     shown = becomes(t, delivery, "answered")
     eq(shown["messages"][0]["state"], "answered", "state in show")
     eq([row["delivery_id"] for row in t.bridge.deliveries(state="answered")], [delivery], "deliveries by state")
     eq(ours(t), [], "comments with reply: errors")
+
+
+@scenario("Comments that went as one prompt: the log tells the end of each, under its own delivery")
+def answered_together(t):
+    job = t.linked()
+    turns(t, manual=True)
+    follow(t, "answers", source={"when_busy": "hold"}).start()
+    first = ask(t, "first")
+    t.sandbox.wait(job, 1)
+    held = [ask(t, f"held {number}") for number in range(3)]
+    by_hand(t, job, "finish")
+    t.sandbox.wait(job, 2)
+    by_hand(t, job, "finish")
+    t.bridge.wait_log("message.answered", 4, job_id=job)
+    told = t.bridge.logs("message.answered")
+    eq([line["delivery_id"] for line in told], [first, *held], "deliveries, in order")
+    eq([line["message_id"] for line in told], [t.sandbox.message_ids(job)[number] for number in (0, 1, 1, 1)], "message ids")
 
 
 @scenario("A failed turn: failed, and the author reads the agent's notices once, without repeats and without credentials")
@@ -120,7 +144,7 @@ def failed(t):
     shown = becomes(t, delivery, "failed")
     lacks(json.dumps(shown), "ghs_0123456789")
     lacks(json.dumps(t.bridge.lines), "ghs_0123456789")
-    t.bridge.wait_log("message.failed", job_id=job)
+    names(t.bridge.wait_log("message.failed", job_id=job), delivery, job)
     t.bridge.stop()
     t.bridge.start()
     t.settled()
@@ -258,7 +282,7 @@ def gives_up(t):
     by_hand(t, job, "pickup")
     ask(t, "second")
     t.sandbox.wait(job, 2)
-    t.bridge.wait_log("message.unfollowed", job_id=job)
+    names(t.bridge.wait_log("message.unfollowed", job_id=job), first, job)
     shown = t.bridge.delivery(first)
     eq(shown["messages"][0]["state"], "forwarded", "state")
     has(shown["messages"][0]["reason"], "no end of the turn was seen")
@@ -653,7 +677,7 @@ def ended(form, words):
         delivery = ask(t)
         said(t, 1, "did not pick this up", words)
         becomes(t, delivery, "stalled")
-        t.bridge.wait_log("message.stalled", job_id=job)
+        names(t.bridge.wait_log("message.stalled", job_id=job), delivery, job)
         t.bridge.wait_log("job.ended", job_id=job)
         quiet_job(t, job)
         t.bridge.stop()
