@@ -304,7 +304,10 @@ static void reply_read(const void *state, const struct reply_order *order,
 		ret->verdict = REPLY_LATER;
 }
 
-/* To edit twice does no harm: what is unknown is done again. */
+/*
+ * To edit twice does no harm: what is unknown is done again. 404 is a comment that was deleted, or a
+ * place that the token does not see any more; a new comment, if it is made, tells which.
+ */
 static void edit_read(const void *state, const struct http_answer *answer, int64_t now_ms,
 		      struct arena *arena, struct reply_result *ret)
 {
@@ -319,6 +322,8 @@ static void edit_read(const void *state, const struct http_answer *answer, int64
 	github_answer_failure(answer, tree, now_ms, arena, ret);
 	if (ret->verdict == REPLY_UNKNOWN)
 		ret->verdict = REPLY_LATER;
+	else if (ret->verdict == REPLY_REFUSED && (answer->status == 404 || answer->status == 410))
+		ret->verdict = REPLY_GONE;
 }
 
 /*

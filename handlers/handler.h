@@ -44,6 +44,7 @@ enum reply_verdict {
 	REPLY_LATER,      /* not taken; safe to send again, not before wait_ms */
 	REPLY_REFUSED,    /* final; text says why */
 	REPLY_UNKNOWN,    /* it may have been posted: look */
+	REPLY_GONE,       /* of an edit: there is no such comment any more; text says so */
 };
 
 struct reply_result {
@@ -69,7 +70,7 @@ struct forge {
 	/*
 	 * A new text for a comment of ours (remote_id as reply_read gave it). Repeating it does no harm. The answer is
 	 * REPLY_POSTED (without a remote_id: the caller has it), REPLY_LATER (also when it is unknown whether it
-	 * arrived), or REPLY_REFUSED (gone, locked).
+	 * arrived), REPLY_GONE (deleted, or out of sight: the caller posts it anew), or REPLY_REFUSED (locked).
 	 */
 	int (*edit_request)(const void *state, const struct reply_order *order, const char *remote_id,
 			    struct arena *arena, struct http_call_spec *ret, struct error *err);

@@ -2,8 +2,9 @@
 /*
  * What is said back at the origin: a durable queue of its own. One call at a time per source, as forges ask for; the order
  * does not matter. A comment is committed as `sending` before it is posted; after a doubtful post its marker is looked for, so
- * that nobody reads the same thing twice. A reaction may be repeated freely, and so may a new text for a comment that stands already. What
- * is said is decided elsewhere (say.c).
+ * that nobody reads the same thing twice. A reaction may be repeated freely, and so may a new text for a comment that stands
+ * already. One that was deleted meanwhile is forgotten, and posted as if it never had been: an edit that finds nothing leads to
+ * one new comment, or to its refusal. What is said is decided elsewhere (say.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -220,6 +221,11 @@ static void posting_log(const struct posting *posting)
 	bool posted = change->to == REPLY_STATE_POSTED;
 	bool answer = strcmp(posting->row.kind, "answer") == 0;
 
+	if (posting->result.verdict == REPLY_GONE)
+		log_event(LOG_INFO, "reply.gone", "somebody deleted it; it is posted anew",
+			  LOG_STR("source", posting->row.source), LOG_STR("reply_id", posting->row.id),
+			  LOG_STR("remote_id", posting->row.remote_id),
+			  LOG_INT("upstream_status", posting->call.answer.status));
 	if (!posted && change->to != REPLY_STATE_FAILED)
 		return;
 	log_event(posted ? LOG_INFO : LOG_WARN, !posted ? "reply.failed" : answer ? "answer.posted" : "reply.posted",
@@ -278,6 +284,8 @@ static void record_done(struct commit_item *item, const struct error *err)
 		replies->count--;
 		free(pending);
 	} else {
+		if (posting->result.verdict == REPLY_GONE)
+			pending->attempts = 0;
 		pending->looks = posting->looking && posting->result.verdict == REPLY_LATER ? pending->looks + 1 : 0;
 		if (change->to != REPLY_STATE_IN_DOUBT)
 			pending->looks = 0;
@@ -322,6 +330,13 @@ static void decide(struct posting *posting, int64_t now_ms)
 		return;
 	case REPLY_REFUSED:
 		change->to = REPLY_STATE_FAILED;
+		return;
+	case REPLY_GONE:
+		/* No failed try: the comment that follows is tried as often as any, and once if it is late. */
+		change->to = REPLY_STATE_QUEUED;
+		change->remote_id = "";
+		change->attempts = 0;
+		change->due_ms = 0;
 		return;
 	case REPLY_UNKNOWN:
 		change->to = may_repeat(posting) ? REPLY_STATE_QUEUED : REPLY_STATE_IN_DOUBT;

@@ -150,7 +150,7 @@ static const char *const texts[] = {
 			  "$6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
 	[SQL_REPLY_MOVE] = "UPDATE replies SET state = $1, attempts = CASE WHEN $2 < 0 THEN attempts ELSE $2 END, "
 			   "due_ms = CASE WHEN $3 < 0 THEN due_ms ELSE $3 END, updated_ms = $4, "
-			   "remote_id = coalesce($5, remote_id), error = coalesce($6, error) "
+			   "remote_id = nullif(coalesce($5, remote_id), ''), error = coalesce($6, error) "
 			   "WHERE seq = $7 AND state = $8",
 	[SQL_REPLY_STATE] = "SELECT state FROM replies WHERE seq = $1",
 	[SQL_REPLY_LOAD] = "SELECT " REPLY_COLUMNS " FROM replies WHERE seq = $1",

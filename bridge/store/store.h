@@ -263,7 +263,7 @@ struct reply_change {
 	int attempts;              /* -1: keep */
 	int64_t due_ms;            /* -1: keep */
 	int64_t now_ms;
-	const char *remote_id, *error; /* NULL: keep */
+	const char *remote_id, *error; /* NULL: keep. A remote_id of "": it names nothing any more */
 };
 int store_reply_move(struct store *store, const struct reply_change *change, struct error *err) MUST_CHECK;
 int store_reply_load(struct store *store, int64_t seq, struct arena *arena, struct reply_row *ret,

@@ -581,6 +581,18 @@ static void test_replies(void **state)
 	assert_string_equal(got.place, "octo/hello#42");
 	assert_string_equal(got.text, "this job has ended");
 	assert_string_equal(got.remote_id, "issue_comment/9");
+	/* It was deleted at the origin: whoever posts it anew must not find the old id. */
+	kit_begin(kit);
+	change = (struct reply_change){
+		.seq = first, .from = REPLY_STATE_POSTED, .to = REPLY_STATE_QUEUED, .attempts = -1, .due_ms = -1,
+		.now_ms = 30, .remote_id = "",
+	};
+	OK(store_reply_move(kit->store, &change, &err));
+	kit_commit(kit);
+	OK(store_reply_load(kit->store, first, arena, &got, &err));
+	assert_null(got.remote_id);
+	OK(store_reply_is_ours(kit->store, "github", "issue_comment/9", &ours, &err));
+	assert_false(ours);
 	OK(store_reply_load(kit->store, second, arena, &got, &err));
 	assert_null(got.text);
 	REFUSED(ERR_NOT_FOUND, store_reply_load(kit->store, 999, arena, &got, &err));

@@ -497,25 +497,120 @@ edit_fault("edit_limited", "An edit that hits GitHub's rate limit waits and is m
             "body": '{"message":"You have exceeded a secondary rate limit."}'})
 
 
-@scenario("A status comment that somebody deleted: reply.failed once, no endless tries, other replies go on")
+def deleted_status(t, *faults):
+    """A status comment at work, which somebody deletes; what the forge does with the next calls ({}: its id); then the answer.
+    Returns the job, and what was deleted."""
+    job = t.linked()
+    turns(t, job=job, manual=True)
+    follow(t, "status").start()
+    ask(t)
+    found = status_becomes(t, "👀")
+    t.sandbox.ask("DELETE", f"/github/comments/{found['id']}")
+    for path, fault in faults:
+        t.sandbox.fault(path.format(found["id"]), **fault)
+    by_hand(t, job, "finish", answer="For the author.")
+    return job, found
+
+
+def edits_of(t, found):
+    return len(t.sandbox.requests("/issues/comments/" + str(found["id"]), method="PATCH"))
+
+
+@scenario("A status comment that somebody deleted is posted anew, once, in the same thread; deleted once all is said, it stays so")
 def edit_deleted(t):
+    job, gone = deleted_status(t)
+    found = status_becomes(t, "✅", "For the author.")
+    t.settled()
+    t.bridge.stop()
+    t.bridge.start()
+    t.settled()
+    eq((len(ours(t)), edits_of(t, gone), t.bridge.logs("reply.failed")), (1, 1, []), "comments, edits of the deleted one, failures")
+    eq(t.bridge.wait_log("reply.gone")["remote_id"], f"issue_comment/{gone['id']}", "which one it was")
+    t.sandbox.ask("DELETE", f"/github/comments/{found['id']}")
+    turns(t, job=job, manual=False)
+    ask(t, "again")
+    status_becomes(t, "✅")
+    t.settled()
+    eq(len(ours(t)), 1, "comments: what is over stays deleted")
+
+
+@scenario("…and the one that is posted anew is edited from then on")
+def edit_deleted_goes_on(t):
+    job = t.linked()
+    turns(t, job=job, manual=True)
+    follow(t, "status").start()
+    ask(t, "first")
+    t.sandbox.wait(job, 1)
+    ask(t, "second")
+    waits = t.sandbox.wait_comments(2, 42)[1]
+    has(waits["body"], "⏳")
+    t.sandbox.ask("DELETE", f"/github/comments/{waits['id']}")
+    by_hand(t, job, "finish", answer="One.")
+    t.until(lambda: len(ours(t)) == 2 and "👀" in ours(t)[1]["body"], "it is worked on, in a new comment")
+    new = ours(t)[1]
+    ok(new["id"] != waits["id"], "a new comment")
+    by_hand(t, job, "finish", answer="Two.")
+    t.until(lambda: "Two." in ours(t)[1]["body"], "the second answer")
+    t.settled()
+    eq([item["id"] for item in ours(t)][1:], [new["id"]], "comments")
+    eq((edits_of(t, waits), t.bridge.logs("reply.failed")), (1, []), "edits of the deleted one, failures")
+
+
+def deleted_and(name, goal, *faults):
+    def run(t):
+        _, gone = deleted_status(t, *(("/issues/42/comments", {"method": "POST", **fault}) for fault in faults))
+        status_becomes(t, "✅", "For the author.")
+        t.settled()
+        eq((len(ours(t)), edits_of(t, gone), t.bridge.logs("reply.failed")), (1, 1, []), "comments, edits, failures")
+    run.__name__ = name
+    scenario(goal)(run)
+
+
+deleted_and("edit_deleted_lost", "…also when the answer to that posting is lost: looked for, not posted twice",
+            {"fault": "reset_after"})
+deleted_and("edit_deleted_502", "…or hides behind a 502", {"fault": "status", "status": 502, "create": True})
+deleted_and("edit_deleted_not_sent", "…or it never arrived", {"fault": "reset_before"})
+
+
+@scenario("…and over a kill between the two: found again by its marker")
+def edit_deleted_killed(t):
+    held = {"fault": "delay_after", "delay_ms": 9000, "method": "POST"}
+    _, gone = deleted_status(t, ("/issues/42/comments", held))
+    t.sandbox.wait_comments(1, 42)
+    t.bridge.kill()
+    t.sandbox.release()
+    t.bridge.start()
+    t.settled()
+    status_becomes(t, "✅", "For the author.")
+    eq((len(ours(t)), edits_of(t, gone), t.bridge.logs("reply.failed")), (1, 1, []), "comments, edits of the deleted one, failures")
+
+
+@scenario("A token that does not see the conversation any more: one edit, one posting, reply.failed once, other replies go on")
+def edit_hidden(t):
+    hidden = {"fault": "status", "status": 404, "body": '{"message":"Not Found"}', "times": 0}
+    t.linked(43)
+    _, gone = deleted_status(t, ("/issues/comments/{}", {"method": "PATCH", **hidden}),
+                             ("/issues/42/comments", {"method": "POST", **hidden}))
+    t.bridge.wait_log("reply.failed", upstream_status=404)
+    ask(t, "elsewhere", 43)
+    status_becomes(t, "✅", number=43)
+    t.bridge.stop()
+    t.bridge.start()
+    t.settled()
+    eq((edits_of(t, gone), len(t.bridge.logs("reply.failed"))), (1, 1), "edits, failures")
+    eq(len(t.sandbox.requests("/issues/42/comments", method="POST")), 2, "postings: the first, and that one")
+
+
+@scenario("A 404 on an edit that is not GitHub's own (no JSON) proves nothing: the edit is made again")
+def edit_404_page(t):
     job = t.linked()
     turns(t, manual=True)
     follow(t, "status").start()
     ask(t)
     found = status_becomes(t, "👀")
-    t.sandbox.ask("DELETE", f"/github/comments/{found['id']}")
-    by_hand(t, job, "finish", answer="For nobody.")
-    t.bridge.wait_log("reply.failed")
-    t.bridge.wait_log("message.answered", job_id=job)
-    turns(t, manual=False)
-    ask(t, "again")
-    status_becomes(t, "✅")
-    t.bridge.stop()
-    t.bridge.start()
-    t.settled()
-    eq(len(t.bridge.logs("reply.failed")), 1, "failures")
-    eq(len(t.sandbox.requests("/issues/comments/" + str(found["id"]), method="PATCH")), 1, "edits")
+    t.sandbox.fault("/issues/comments/", "html", method="PATCH", status=404)
+    by_hand(t, job, "finish", answer="In the end.")
+    eq(status_becomes(t, "✅", "In the end.")["id"], found["id"], "the comment")
 
 
 @scenario("A status comment that could not be posted at first still brings the answer")

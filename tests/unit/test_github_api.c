@@ -574,8 +574,10 @@ static void edited(void **state)
 		{ 200, "<html></html>", { NULL, NULL }, REPLY_LATER, -1, false },
 		{ 502, "<html></html>", { NULL, NULL }, REPLY_LATER, -1, false },
 		{ 500, "{\"message\":\"x\"}", { NULL, NULL }, REPLY_LATER, -1, false },
-		{ 404, "{\"message\":\"Not Found\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
-		{ 410, "{\"message\":\"Gone\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
+		/* Deleted, unless something in between says so. */
+		{ 404, "{\"message\":\"Not Found\"}", { NULL, NULL }, REPLY_GONE, -1, false },
+		{ 410, "{\"message\":\"Gone\"}", { NULL, NULL }, REPLY_GONE, -1, false },
+		{ 404, "<html></html>", { NULL, NULL }, REPLY_LATER, -1, false },
 		{ 403, "{\"message\":\"locked\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
 		{ 422, "{\"message\":\"too long\"}", { NULL, NULL }, REPLY_REFUSED, -1, false },
 		{ 403, "{\"message\":\"x\"}", { "Retry-After", "30" }, REPLY_LATER, 30000, true },
