@@ -28,7 +28,7 @@ struct command_effects *command_effects_new(void)
 void command_effects_apply(struct deliver *deliver, struct command_effects *effects)
 {
 	for (size_t i = 0; i < effects->withdrawn_count; i++)
-		deliver_withdraw(deliver, effects->withdrawn[i].job_id, effects->withdrawn[i].seq);
+		deliver_withdraw(deliver, &effects->withdrawn[i]);
 	for (size_t i = 0; i < effects->added_count; i++)
 		deliver_add(deliver, &effects->added[i]);
 	effects->added_count = 0; /* they are the queue's now */
@@ -223,13 +223,16 @@ static int run_retry(struct run *run, struct error *err)
 
 /* ---- stop ---- */
 
+#define STOP_MAX    256
+#define STOP_REASON "withdrawn: stopped by a command"
+
 struct stopping {
+	struct arena *arena;
 	struct {
-		int64_t seq;
+		struct withdrawn gone;
 		enum message_state state;
 		enum message_kind kind;
-		char job_id[JOB_ID_MAX + 2];
-	} found[256];
+	} found[STOP_MAX];
 	size_t count;
 };
 
@@ -238,48 +241,47 @@ static void collect_waiting(void *ctx, const struct message_row *row)
 	struct stopping *stopping = ctx;
 
 	if (row->kind == MESSAGE_COMMAND || (row->state != MESSAGE_QUEUED && row->state != MESSAGE_VETTING) ||
-	    stopping->count == sizeof(stopping->found) / sizeof(stopping->found[0]))
+	    stopping->count == STOP_MAX)
 		return;
 	size_t i = stopping->count++;
-	stopping->found[i].seq = row->seq;
 	stopping->found[i].state = row->state;
 	stopping->found[i].kind = row->kind;
-	(void)snprintf(stopping->found[i].job_id, sizeof(stopping->found[i].job_id), "%s",
-		       row->job_id != NULL ? row->job_id : "");
+	stopping->found[i].gone = (struct withdrawn){
+		.seq = row->seq, .message_id = arena_strdup(stopping->arena, row->id),
+		.delivery_id = arena_strdup(stopping->arena, row->delivery_id),
+		.job_id = arena_strdup(stopping->arena, row->job_id), .reason = STOP_REASON,
+	};
 }
 
 static int stop_one(struct run *run, const struct stopping *stopping, size_t i, struct error *err)
 {
-	struct command_effects *effects = run->effects;
+	const struct withdrawn *gone = &stopping->found[i].gone;
 	struct message_change change = {
-		.seq = stopping->found[i].seq, .from = stopping->found[i].state, .to = MESSAGE_IGNORED, .attempts = -1,
-		.due_ms = -1, .now_ms = run->say->now_ms, .upstream_status = -1,
-		.reason = "withdrawn: stopped by a command",
+		.seq = gone->seq, .from = stopping->found[i].state, .to = MESSAGE_IGNORED, .attempts = -1, .due_ms = -1,
+		.now_ms = run->say->now_ms, .upstream_status = -1, .reason = STOP_REASON,
 	};
 
 	if (store_message_move(run->store, &change, err) != 0)
 		return -1;
-	if (stopping->found[i].kind == MESSAGE_START &&
-	    store_job_forget(run->store, stopping->found[i].job_id, err) != 0)
+	if (stopping->found[i].kind == MESSAGE_START && gone->job_id != NULL &&
+	    store_job_forget(run->store, gone->job_id, err) != 0)
 		return -1;
 	run->reply.count++;
-	/* What the queue is not told of, it finds out when its turn comes. */
-	if (effects->withdrawn_count == EFFECTS_MAX || stopping->found[i].job_id[0] == '\0')
-		return 0;
-	size_t at = effects->withdrawn_count++;
-	effects->withdrawn[at].seq = change.seq;
-	memcpy(effects->withdrawn[at].job_id, stopping->found[i].job_id, sizeof(effects->withdrawn[at].job_id));
+	run->effects->withdrawn[run->effects->withdrawn_count++] = *gone;
 	return 0;
 }
 
 static int run_stop(struct run *run, struct error *err)
 {
-	struct stopping stopping = { .count = 0 };
+	struct stopping stopping = { .arena = run->effects->arena };
 
 	run->reply.said = SAID_STOPPED;
 	run->reply.running = lanes_turns(&run->deliver->lanes, run->job_id);
 	if (store_messages_of_thread(run->store, run->row->thread, collect_waiting, &stopping, err) != 0)
 		return -1;
+	run->effects->withdrawn = arena_alloc(stopping.arena, (stopping.count + 1) * sizeof(*run->effects->withdrawn));
+	if (arena_failed(stopping.arena))
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < stopping.count; i++) {
 		if (stop_one(run, &stopping, i, err) != 0)
 			return -1;

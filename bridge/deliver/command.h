@@ -14,10 +14,7 @@
 /* What the queue in memory has to learn after the commit; and what was announced to it before (deliver_announce). */
 struct command_effects {
 	struct arena *arena; /* its own: the rows live in it */
-	struct {
-		char job_id[JOB_ID_MAX + 2];
-		int64_t seq;
-	} withdrawn[EFFECTS_MAX];
+	struct withdrawn *withdrawn; /* in the arena */
 	size_t withdrawn_count;
 	struct message_row added[EFFECTS_MAX]; /* announced, until the queue has them */
 	size_t added_count;

@@ -360,12 +360,21 @@ void deliver_say(struct deliver *deliver, const struct say *say)
 		replies_add(deliver->replies, &say->rows[i]);
 }
 
-void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq)
+void deliver_withdraw(struct deliver *deliver, const struct withdrawn *gone)
 {
 	/* When it is being worked on, its claim finds the row moved, and lets go of it. */
 	char room[JOB_ID_MAX + 2];
+	struct outcome outcome = {
+		.message_id = gone->message_id, .delivery_id = gone->delivery_id, .state = MESSAGE_IGNORED, .reason = gone->reason,
+	};
 
-	(void)lanes_remove(&deliver->lanes, lane_key(job_id, seq, room), seq, clock_mono_ms());
+	(void)lanes_remove(&deliver->lanes, lane_key(gone->job_id, gone->seq, room), gone->seq, clock_mono_ms());
+	deliver_final(deliver, &outcome);
+}
+
+void deliver_final(struct deliver *deliver, const struct outcome *outcome)
+{
+	deliver->options.on_final(deliver->options.ctx, outcome);
 }
 
 int deliver_breaks_loop(const struct config *config, struct store *store, const char *thread, int64_t now_ms,

@@ -25,6 +25,7 @@ struct outcome {
 	const char *error;            /* failed: the API's words, else our reason */
 	const char *reason;
 	int upstream_status;          /* 0: none */
+	const char *becomes;          /* the message that goes on with it (a start that was made of it): that one's outcome counts; NULL */
 };
 
 struct deliver_options {
@@ -65,8 +66,14 @@ void deliver_add(struct deliver *deliver, const struct message_row *row);
 /* What was just committed to be said. */
 struct say;
 void deliver_say(struct deliver *deliver, const struct say *say);
-/* A queued or vetting message that was just withdrawn. job_id NULL: it had none. */
-void deliver_withdraw(struct deliver *deliver, const char *job_id, int64_t seq);
+/* A queued or vetting message that was just withdrawn: the queue lets go of it, and who waits for it is told. */
+struct withdrawn {
+	int64_t seq;
+	const char *message_id, *delivery_id; /* ours */
+	const char *job_id; /* NULL: it had none */
+	const char *reason;
+};
+void deliver_withdraw(struct deliver *deliver, const struct withdrawn *gone);
 
 /*
  * The loop breaker: has the thread had limits.thread_rate prompts within the hour before now_ms (wall)? Then *ret_reason says so

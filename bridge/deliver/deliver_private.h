@@ -144,6 +144,12 @@ void forward_send(struct flight *flight);     /* committed as sending: the call 
 void forward_call(struct flight *flight, const char *name, size_t answer_max, void (*done)(struct call *call));
 void deliver_count(struct deliver *deliver, uint64_t *counter);
 
+/*
+ * deliver.c: a message left the queue for good, and that is committed: whoever waits for it is told. All ways out end here: an outcome
+ * (record.c), what vetting found (vet.c), a withdrawal (deliver_withdraw).
+ */
+void deliver_final(struct deliver *deliver, const struct outcome *outcome);
+
 /* record.c: decides what it came to (outcome.c), commits that with all that follows from it, and lets the lane go on. Any thread. */
 void forward_record(struct flight *flight);
 

@@ -258,9 +258,11 @@ static void tell_waiter(struct flight *flight, const struct part *part)
 		.error = change->error != NULL && change->error[0] != '\0' ? change->error : change->reason,
 		.reason = change->reason,
 		.upstream_status = flight->verdict.status,
+		/* A new job carries on: its start has the words, and says what becomes of them. */
+		.becomes = flight->after.renamed != NULL ? flight->after.effects->added[0].id : NULL,
 	};
 
-	flight->deliver->options.on_final(flight->deliver->options.ctx, &outcome);
+	deliver_final(flight->deliver, &outcome);
 }
 
 /* The memory's copy follows the store. */

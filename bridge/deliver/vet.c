@@ -315,18 +315,22 @@ static int apply_command(struct flight *flight, struct store *store, struct erro
 			   flight->after.effects, err);
 }
 
-/* There is no job: one is started with the same words. */
-static int start_instead(struct flight *flight, struct store *store, struct error *err)
+/* The agent of a job for this thread; NULL: (by now) none is started. */
+static const struct start_config *start_of(const struct flight *flight)
 {
 	const struct source *source = settings_source_by_name(flight->settings, flight->row.source);
 
+	return flight->errand.may_start && source != NULL && source->config->start.agent != NULL ? &source->config->start : NULL;
+}
+
+/* There is no job: one is started with the same words. */
+static int start_instead(struct flight *flight, struct store *store, struct error *err)
+{
 	flight->after.effects = command_effects_new();
 	const char *prompt = prompt_untag(flight->scratch, &flight->row);
 	if (flight->after.effects == NULL || prompt == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	if (source == NULL || source->config->start.agent == NULL)
-		return 0;
-	return command_start(flight->deliver, store, &flight->row, &source->config->start, prompt, false,
+	return command_start(flight->deliver, store, &flight->row, start_of(flight), prompt, false,
 			     flight->change.now_ms, flight->after.effects, err);
 }
 
@@ -361,11 +365,11 @@ static int settle_unlinked(struct flight *flight, struct store *store, struct er
 		return 0;
 	if (store_link_find(store, flight->row.thread, &linked, flight->after.learned_job, &origin, err) != 0)
 		return -1;
-	flight->after.restarted = !linked && flight->errand.may_start;
+	flight->after.restarted = !linked && start_of(flight) != NULL;
 	change->to = linked ? MESSAGE_QUEUED : MESSAGE_IGNORED;
-	change->reason = linked		     ? NULL
+	change->reason = linked			   ? NULL
 			 : flight->after.restarted ? "a job was started for this thread"
-					     : "not linked: no job is linked to this thread";
+						   : "not linked: no job is linked to this thread";
 	if (linked) {
 		change->due_ms = 0;
 		return store_message_learn(store, &finding, err);
@@ -458,10 +462,10 @@ void vet_settle(struct flight *flight)
 	if (change->to == MESSAGE_IGNORED) {
 		log_ignored(flight);
 		struct outcome outcome = {
-			.message_id = flight->waiting->id, .delivery_id = flight->row.delivery_id,
-			.job_id = flight->row.job_id, .state = MESSAGE_IGNORED, .error = change->reason, .reason = change->reason,
+			.message_id = flight->waiting->id, .delivery_id = flight->row.delivery_id, .state = MESSAGE_IGNORED,
+			.reason = change->reason, .becomes = flight->after.restarted ? flight->after.effects->added[0].id : NULL,
 		};
-		deliver->options.on_final(deliver->options.ctx, &outcome);
+		deliver_final(deliver, &outcome);
 		struct waiting *gone = flight->waiting;
 		flight_free(flight);
 		lanes_drop(&deliver->lanes, gone);

@@ -46,9 +46,9 @@ static int apply_to_earlier(struct accept *accept, struct candidate *candidate, 
 		.seq = seq, .from = state, .to = MESSAGE_IGNORED, .attempts = -1, .due_ms = -1, .now_ms = now,
 		.upstream_status = -1, .reason = "withdrawn: deleted at the origin",
 	};
-	candidate->made.withdrawn = true;
-	candidate->made.row.seq = seq;
-	(void)snprintf(candidate->made.job_id, sizeof(candidate->made.job_id), "%s", row.job_id != NULL ? row.job_id : "");
+	candidate->made.gone = (struct withdrawn){
+		.seq = seq, .message_id = row.id, .delivery_id = row.delivery_id, .job_id = row.job_id, .reason = change.reason,
+	};
 	set_ignored(candidate, "a deletion; the queued message was withdrawn");
 	/* The job that it was to start will never have a name. */
 	if (row.kind == MESSAGE_START && row.job_id != NULL && store_job_forget(store, row.job_id, err) != 0)
@@ -451,9 +451,8 @@ void candidate_hand_over(struct accept *accept, struct candidate *candidate)
 {
 	struct deliver *deliver = accept->intake->options.deliver;
 
-	if (candidate->made.withdrawn)
-		deliver_withdraw(deliver, candidate->made.job_id[0] != '\0' ? candidate->made.job_id : NULL,
-				 candidate->made.row.seq);
+	if (candidate->made.gone.seq != 0)
+		deliver_withdraw(deliver, &candidate->made.gone);
 	if (candidate->made.queued)
 		deliver_add(deliver, &candidate->made.row);
 	if (candidate->made.effects != NULL)

@@ -22,7 +22,7 @@ struct intake {
 struct made {
 	enum policy_verdict verdict;
 	const char *reason;      /* with POLICY_IGNORE */
-	bool queued, reserved, announced, withdrawn;
+	bool queued, reserved, announced;
 	bool settled;            /* kept as ignored, with an answer */
 	bool commands, starts, finds_link, may_start;
 	struct command command;
@@ -30,6 +30,7 @@ struct made {
 	struct command_effects *effects;
 	struct say *say;
 	struct message_row row;
+	struct withdrawn gone;   /* the message that a deletion took back, in the accept's arena; seq 0: none */
 	char job_id[JOB_ID_MAX + 2];
 };
 
@@ -93,7 +94,7 @@ void candidate_hand_over(struct accept *accept, struct candidate *candidate);
 /* waiters.c: committer's thread */
 struct waiters *waiters_new(void);
 void waiters_free(struct waiters *waiters);
-/* Holds x until the message's outcome or the deadline (mono). False: no memory, answer it now. */
+/* Holds x until the message's outcome (or that of the message it becomes) or the deadline (mono). False: no memory, answer it now. */
 bool waiters_add(struct waiters *waiters, const char *message_id, const char *delivery_id, const char *preference,
 		 struct exchange *x, int64_t until_ms) MUST_CHECK;
 void waiters_finish(struct waiters *waiters, const struct outcome *outcome);

@@ -13,6 +13,7 @@ struct waiter {
 	char delivery_id[ID_SIZE];
 	const char *preference;
 	struct exchange *exchange; /* NULL: answered; stays until its moment in the heap */
+	struct waiter *next;       /* who waits for the same message: several that one start goes on with */
 };
 
 struct waiters {
@@ -72,14 +73,65 @@ bool waiters_add(struct waiters *waiters, const char *message_id, const char *de
 	return true;
 }
 
+/* Nobody finds them any more: each is answered in its time. */
+static void unchain(struct waiter *first)
+{
+	for (struct waiter *next; first != NULL; first = next) {
+		next = first->next;
+		first->next = NULL;
+	}
+}
+
+/* Its time is over: the others go on waiting. */
+static void take_out(struct waiters *waiters, struct waiter *waiter)
+{
+	struct waiter *first = map_remove(waiters->by_message, waiter->message_id);
+
+	if (first == waiter) {
+		first = waiter->next;
+	} else {
+		for (struct waiter *at = first; at != NULL; at = at->next) {
+			if (at->next == waiter)
+				at->next = waiter->next;
+		}
+	}
+	if (first != NULL && !map_put(waiters->by_message, first->message_id, first))
+		unchain(first);
+}
+
+/* Those who wait for a message wait for another one from now on. Without memory they hear 202 in their time. */
+static void follow(struct waiters *waiters, struct waiter *first, const char *message_id)
+{
+	struct waiter *last = map_get(waiters->by_message, message_id), *waiter = first;
+
+	for (; waiter != NULL; waiter = waiter->next)
+		(void)snprintf(waiter->message_id, sizeof(waiter->message_id), "%s", message_id);
+	if (last == NULL) {
+		if (!map_put(waiters->by_message, first->message_id, first))
+			unchain(first);
+		return;
+	}
+	while (last->next != NULL)
+		last = last->next;
+	last->next = first;
+}
+
 void waiters_finish(struct waiters *waiters, const struct outcome *outcome)
 {
 	struct waiter *waiter = map_remove(waiters->by_message, outcome->message_id);
 
 	if (waiter == NULL)
 		return;
-	answer_outcome(waiter->exchange, outcome, waiter->preference);
-	waiter->exchange = NULL;
+	if (outcome->becomes != NULL) {
+		follow(waiters, waiter, outcome->becomes);
+		return;
+	}
+	for (; waiter != NULL; waiter = waiter->next) {
+		struct outcome told = *outcome;
+		told.delivery_id = waiter->delivery_id;
+		answer_outcome(waiter->exchange, &told, waiter->preference);
+		waiter->exchange = NULL;
+	}
 }
 
 void waiters_end(struct waiters *waiters)
@@ -91,7 +143,7 @@ int64_t waiters_tick(struct waiters *waiters, int64_t now_ms)
 {
 	for (struct waiter *waiter; (waiter = heap_pop(&waiters->deadlines, now_ms)) != NULL;) {
 		if (waiter->exchange != NULL) {
-			(void)map_remove(waiters->by_message, waiter->message_id);
+			take_out(waiters, waiter);
 			answer_queued(waiter->exchange, waiter->delivery_id, waiter->preference);
 		}
 		free(waiter);

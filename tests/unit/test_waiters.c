@@ -218,6 +218,48 @@ static void a_failure_without_words(void **state)
 	assert_null(json_at(tree, "message_id"));
 }
 
+static void becomes(struct bench *bench, size_t i, size_t other)
+{
+	struct outcome outcome = { .message_id = id_of('a', i), .state = MESSAGE_IGNORED, .reason = "x",
+				   .becomes = id_of('a', other) };
+
+	waiters_finish(bench->waiters, &outcome);
+}
+
+/* Several messages that one other goes on with: each caller has its own time, and its own delivery. */
+static void waits_for_what_it_becomes(void **state)
+{
+	struct bench *bench = *state;
+
+	for (size_t i = 0; i < 6; i++)
+		add(bench, i, 1000 + 100 * (int64_t)(i == 2 ? 0 : i == 0 ? 1 : i == 5 ? 2 : 10 + i));
+	for (size_t i = 0; i < 6; i++)
+		becomes(bench, i, 50);
+	becomes(bench, 20, 50); /* nobody waits for that one */
+	for (size_t i = 0; i < 6; i++) {
+		assert_false(is_answered(bench, i));
+		finish(bench, i, MESSAGE_FAILED); /* that is not theirs any more */
+		assert_false(is_answered(bench, i));
+	}
+	(void)waiters_tick(bench->waiters, 1000); /* one in the middle, then the first, then the last */
+	check(bench, 2, 202, queued(2));
+	(void)waiters_tick(bench->waiters, 1100);
+	check(bench, 0, 202, queued(0));
+	(void)waiters_tick(bench->waiters, 1200);
+	check(bench, 5, 202, queued(5));
+	finish(bench, 50, MESSAGE_FORWARDED);
+	for (size_t i = 0; i < 6; i++) {
+		if (i == 0 || i == 2 || i == 5) {
+			assert_false(is_answered(bench, i));
+			continue;
+		}
+		assert_int_equal(bench->x[i].reply.status, 201);
+		assert_non_null(strstr(strbuf_str(&bench->x[i].reply.body), id_of('d', i)));
+	}
+	becomes(bench, 50, 51);
+	assert_int_equal(waiters_tick(bench->waiters, INT64_MAX - 1), INT64_MAX);
+}
+
 #define WAITERS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -229,6 +271,7 @@ int main(void)
 		WAITERS_TEST(those_left_are_told_that_it_is_kept),
 		WAITERS_TEST(frees_and_answers),
 		WAITERS_TEST(a_failure_without_words),
+		WAITERS_TEST(waits_for_what_it_becomes),
 	};
 
 	return cmocka_run_group_tests_name("waiters", tests, NULL, NULL);
