@@ -179,15 +179,34 @@ static void collect_failed(void *ctx, const struct message_row *row)
 		failed->rows[failed->count++] = *row;
 }
 
+/* What that start was to carry on; *ret_found false: nothing, or it is too old to be kept. */
+static int load_carried(struct run *run, const struct message_row *start, bool *ret_found, struct message_row *ret,
+			struct error *err)
+{
+	struct errand errand = { .carries_on = 0 };
+
+	*ret_found = false;
+	if (start->lookup != NULL)
+		errand_read(start->lookup, run->effects->arena, &errand);
+	if (errand.carries_on == 0)
+		return 0;
+	*ret_found = store_message_load(run->store, errand.carries_on, run->effects->arena, ret, err) == 0;
+	return *ret_found || err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
 static int retry_start(struct run *run, const struct message_row *failed, struct error *err)
 {
 	struct start_config start = { .agent = failed->agent, .ask = failed->ask };
 	const char *prompt = prompt_untag(run->effects->arena, failed);
+	struct message_row carried;
+	bool carries_on = false;
 
 	if (prompt == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	return command_start(run->deliver, run->store, failed, &start, prompt, false, run->say->now_ms, run->effects,
-			     err);
+	if (load_carried(run, failed, &carries_on, &carried, err) != 0)
+		return -1;
+	return command_start(run->deliver, run->store, failed, &start, prompt, carries_on ? &carried : NULL,
+			     run->say->now_ms, run->effects, err);
 }
 
 static int retry_one(struct run *run, const struct message_row *failed, struct error *err)

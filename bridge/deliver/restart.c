@@ -5,11 +5,44 @@
 #include "bridge/deliver/command.h"
 #include "bridge/deliver/deliver_private.h"
 
+/* Does a link of the configuration that is in force now name this job? */
+static bool is_configured(struct deliver *deliver, const char *job_id)
+{
+	CLEANUP(settings_drop_at) struct settings *settings = settings_get(deliver->options.settings);
+	const struct config *config = settings->config;
+
+	for (size_t i = 0; i < config->link_count; i++) {
+		if (strcmp(config->links[i].job, job_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The thread goes to the new job. What the configuration fixed stays fixed, only to whoever carries on. */
+static int link_to(struct store *store, const struct message_row *made, const struct message_row *carries_on,
+		   struct error *err)
+{
+	struct link_row link = {
+		.thread = made->thread, .job_id = made->job_id, .origin = LINK_STARTED, .created_ms = made->created_ms,
+	};
+	char job_id[JOB_ID_MAX + 2];
+	enum link_origin origin;
+	bool linked = false;
+
+	if (made->thread == NULL)
+		return 0;
+	if (carries_on != NULL && store_link_find(store, made->thread, &linked, job_id, &origin, err) != 0)
+		return -1;
+	if (linked && origin == LINK_CONFIG)
+		link.origin = LINK_CONFIG;
+	return store_link_put(store, &link, err);
+}
+
 int command_start(struct deliver *deliver, struct store *store, const struct message_row *row,
-		  const struct start_config *start, const char *prompt, bool find_branch, int64_t now_ms,
+		  const struct start_config *start, const char *prompt, const struct message_row *carries_on, int64_t now_ms,
 		  struct command_effects *effects, struct error *err)
 {
-	const struct errand errand = { .find_branch = true, .carries_on = row->seq };
+	const struct errand errand = { .find_branch = true, .carries_on = carries_on != NULL ? carries_on->seq : 0 };
 	struct arena *arena = effects->arena;
 	char id[ID_SIZE], name[JOB_ID_MAX + 2], tag[MESSAGE_TAG_SIZE];
 
@@ -25,14 +58,14 @@ int command_start(struct deliver *deliver, struct store *store, const struct mes
 	made.kind = MESSAGE_START;
 	made.object = NULL; /* the object's message is the one that it was made from */
 	made.pace = 0;
-	message_renew(&made, find_branch ? MESSAGE_VETTING : MESSAGE_QUEUED, NULL, now_ms);
-	made.lookup = find_branch ? errand_write(&errand, arena) : NULL;
+	message_renew(&made, carries_on != NULL ? MESSAGE_VETTING : MESSAGE_QUEUED, NULL, now_ms);
+	made.lookup = carries_on != NULL ? errand_write(&errand, arena) : NULL;
 	if (arena_failed(arena))
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	struct link_row link = {
-		.thread = row->thread, .job_id = made.job_id, .origin = LINK_STARTED, .created_ms = now_ms,
-	};
-	if (row->thread != NULL && store_link_put(store, &link, err) != 0)
+	if (link_to(store, &made, carries_on, err) != 0)
+		return -1;
+	if (carries_on != NULL && store_job_carry_on(store, carries_on->job_id, made.job_id,
+						     is_configured(deliver, carries_on->job_id), err) != 0)
 		return -1;
 	return command_add(deliver, store, &made, effects, err);
 }
@@ -119,7 +152,9 @@ int restart_job(struct restart *restart, struct error *err)
 
 	if (prompt == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	if (command_start(restart->deliver, restart->store, restart->rows[0], &source->config->start, prompt, true,
+	struct message_row untaken = *restart->rows[0];
+	untaken.job_id = restart->job_id;
+	if (command_start(restart->deliver, restart->store, &untaken, &source->config->start, prompt, &untaken,
 			  restart->now_ms, effects, err) != 0)
 		return -1;
 	restart->renamed = effects->added[effects->added_count - 1].job_id;

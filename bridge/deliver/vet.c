@@ -330,7 +330,7 @@ static int start_instead(struct flight *flight, struct store *store, struct erro
 	const char *prompt = prompt_untag(flight->scratch, &flight->row);
 	if (flight->after.effects == NULL || prompt == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	return command_start(flight->deliver, store, &flight->row, start_of(flight), prompt, false,
+	return command_start(flight->deliver, store, &flight->row, start_of(flight), prompt, NULL,
 			     flight->change.now_ms, flight->after.effects, err);
 }
 

@@ -193,6 +193,7 @@ const struct store_ops sqlite_store_ops = {
 	.links_each = sqlite_links_each,
 	.job_rename = sqlite_links_job_rename,
 	.job_forget = sqlite_links_job_forget,
+	.job_carry_on = sqlite_carried_put,
 	.message_put = sqlite_messages_put,
 	.message_move = sqlite_messages_move,
 	.message_set_prompt = sqlite_messages_set_prompt,

@@ -57,7 +57,18 @@ static int put_as(struct sqlite_store *store, enum sqlite_sql sql, const struct 
 
 int sqlite_links_put(struct store *base, const struct link_row *row, struct error *err)
 {
-	return put_as(sqlite_of(base), SQL_LINK_PUT, row, row->origin, err);
+	struct sqlite_store *store = sqlite_of(base);
+	struct link_row made = *row;
+	char job_id[JOB_ID_MAX + 2];
+
+	if (row->origin == LINK_MANUAL && sqlite_carried_forget(store, row->job_id, err) != 0)
+		return -1;
+	if (row->origin == LINK_CONFIG) {
+		if (sqlite_carried_find(store, row->job_id, job_id, err) != 0)
+			return -1;
+		made.job_id = job_id;
+	}
+	return put_as(store, SQL_LINK_PUT, &made, made.origin, err);
 }
 
 int sqlite_links_offer(struct store *base, const struct link_row *row, bool *ret_taken, struct error *err)
@@ -90,7 +101,8 @@ int sqlite_links_forget_config(struct store *base, struct error *err)
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
-	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET, &call, err) != 0)
+	if (sqlite_carried_unname(sqlite_of(base), err) != 0 ||
+	    sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET, &call, err) != 0)
 		return -1;
 	sqlite_call_int(&call, 1, origin_numbers[LINK_CONFIG]);
 	return sqlite_call_run(&call, err);
@@ -150,7 +162,7 @@ int sqlite_links_job_rename(struct store *base, const char *from, const char *to
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
-	if (rename_links(sqlite_of(base), from, to, err) != 0 ||
+	if (rename_links(sqlite_of(base), from, to, err) != 0 || sqlite_carried_rename(sqlite_of(base), from, to, err) != 0 ||
 	    sqlite_call_begin(sqlite_of(base), SQL_MESSAGES_RENAME, &call, err) != 0)
 		return -1;
 	sqlite_call_text(&call, 1, to);
@@ -163,7 +175,8 @@ int sqlite_links_job_forget(struct store *base, const char *job_id, struct error
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
-	if (sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET_JOB, &call, err) != 0)
+	if (sqlite_carried_back(sqlite_of(base), job_id, origin_numbers[LINK_CONFIG], err) != 0 ||
+	    sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET_JOB, &call, err) != 0)
 		return -1;
 	sqlite_call_text(&call, 1, job_id);
 	return sqlite_call_run(&call, err);

@@ -31,6 +31,22 @@ int sqlite_links_job_rename(struct store *base, const char *from, const char *to
 int sqlite_links_job_forget(struct store *base, const char *job_id, struct error *err);
 int sqlite_links_count(struct sqlite_store *store, int64_t *ret, struct error *err) MUST_CHECK;
 
+/* ---- sqlite_carried.c ---- */
+
+int sqlite_carried_put(struct store *base, const char *job_id, const char *to, bool named, struct error *err);
+/* The new one has its name. */
+int sqlite_carried_rename(struct sqlite_store *store, const char *from, const char *to, struct error *err) MUST_CHECK;
+/* There will be no new one: configured links go back to the last one. */
+int sqlite_carried_back(struct sqlite_store *store, const char *job_id, int64_t config_origin,
+			struct error *err) MUST_CHECK;
+/* Where a configured link leads that names this job, which counts as named from now on. */
+int sqlite_carried_find(struct sqlite_store *store, const char *job_id, char ret[JOB_ID_MAX + 2],
+			struct error *err) MUST_CHECK;
+/* Links that name this job lead to itself again. */
+int sqlite_carried_forget(struct sqlite_store *store, const char *job_id, struct error *err) MUST_CHECK;
+/* A new configuration is being put in place: what the last one did not name goes, and of the rest nothing counts as named yet. */
+int sqlite_carried_unname(struct sqlite_store *store, struct error *err) MUST_CHECK;
+
 /* ---- sqlite_messages.c ---- */
 
 int sqlite_messages_put(struct store *base, const struct message_row *row, int64_t *ret_seq, struct error *err);

@@ -78,6 +78,19 @@ static const char *const texts[] = {
 	[SQL_LINKS_RENAME] = "UPDATE links SET job_id = $1 WHERE job_id = $2",
 	[SQL_LINKS_FORGET_JOB] = "DELETE FROM links WHERE job_id = $1",
 
+	[SQL_CARRIED_PUT] = "INSERT INTO carried_on (job_id, successor, named) VALUES ($1, $1, 1) "
+			    "ON CONFLICT (job_id) DO UPDATE SET named = 1",
+	[SQL_CARRIED_PENDING] = "UPDATE carried_on SET pending = $1 WHERE successor = $2",
+	[SQL_CARRIED_RENAME] = "UPDATE carried_on SET successor = $1, pending = NULL WHERE pending = $2",
+	[SQL_CARRIED_LINKS_BACK] = "UPDATE links SET job_id = c.successor FROM carried_on c "
+				   "WHERE c.pending = $1 AND links.job_id = $1 AND links.origin = $2",
+	[SQL_CARRIED_BACK] = "UPDATE carried_on SET pending = NULL WHERE pending = $1",
+	[SQL_CARRIED_FIND] = "UPDATE carried_on SET named = 1 WHERE job_id = $1 "
+			     "RETURNING coalesce(pending, successor)",
+	[SQL_CARRIED_FORGET] = "DELETE FROM carried_on WHERE job_id = $1",
+	[SQL_CARRIED_SWEEP] = "DELETE FROM carried_on WHERE named = 0",
+	[SQL_CARRIED_UNNAME] = "UPDATE carried_on SET named = 0",
+
 	[SQL_MESSAGE_PUT] = "INSERT INTO messages (seq, id, delivery_id, run, thread_rank, source, thread, job_id, "
 			    "object, event, author, author_id, url, place, state, attempts, due_ms, created_ms, "
 			    "updated_ms, message_id, upstream_status, error, reason, kind, pace, agent, ask, spot, "

@@ -121,6 +121,11 @@ int store_job_forget(struct store *store, const char *job_id, struct error *err)
 	return store->ops->job_forget(store, job_id, err);
 }
 
+int store_job_carry_on(struct store *store, const char *job_id, const char *to, bool named, struct error *err)
+{
+	return store->ops->job_carry_on(store, job_id, to, named, err);
+}
+
 int store_message_put(struct store *store, const struct message_row *row, int64_t *ret_seq, struct error *err)
 {
 	return store->ops->message_put(store, row, ret_seq, err);

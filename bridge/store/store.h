@@ -86,7 +86,11 @@ struct link_row {
 /* *ret_found false: not linked. job_id is copied out. */
 int store_link_find(struct store *store, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
 		    enum link_origin *ret_origin, struct error *err) MUST_CHECK;
-int store_link_put(struct store *store, const struct link_row *row, struct error *err) MUST_CHECK; /* replaces */
+/*
+ * Replaces. A LINK_CONFIG link goes to the job that carries on where its own ended (store_job_carry_on); whoever links to a job by hand
+ * (LINK_MANUAL) says that it goes on itself.
+ */
+int store_link_put(struct store *store, const struct link_row *row, struct error *err) MUST_CHECK;
 /* Puts a LINK_FOUND row where none stands, or one that is older (created_ms): what was made by hand always wins. *ret_taken: the
  * thread has a new job now (the same one again is not news). */
 int store_link_offer(struct store *store, const struct link_row *row, bool *ret_taken, struct error *err) MUST_CHECK;
@@ -102,8 +106,15 @@ int store_links_each(struct store *store, const char *after, int limit,
 /* A job that was started has its real id now: all links, and all messages that are not final, follow. */
 int store_job_rename(struct store *store, const char *from, const char *to, int64_t now_ms,
 		     struct error *err) MUST_CHECK;
-/* The job could not be started: links to it go (without a trace). */
+/* The job could not be started: links to it go (without a trace), those of the configuration back to the job that it was to carry on. */
 int store_job_forget(struct store *store, const char *job_id, struct error *err) MUST_CHECK;
+/*
+ * A new job, with its provisional name, carries on where job_id ended. named: the configuration's links name job_id; what they say is put
+ * again at each start, so that is remembered: from now on they lead to the new job, and to the one after it, if it is carried on in turn.
+ * Forgotten when a configuration does not name job_id (store_links_forget_config), so it needs no other bound.
+ */
+int store_job_carry_on(struct store *store, const char *job_id, const char *to, bool named,
+		       struct error *err) MUST_CHECK;
 
 /* ---- messages ---- */
 

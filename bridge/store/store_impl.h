@@ -38,6 +38,7 @@ struct store_ops {
 	int (*job_rename)(struct store *store, const char *from, const char *to, int64_t now_ms,
 			  struct error *err);
 	int (*job_forget)(struct store *store, const char *job_id, struct error *err);
+	int (*job_carry_on)(struct store *store, const char *job_id, const char *to, bool named, struct error *err);
 
 	int (*message_put)(struct store *store, const struct message_row *row, int64_t *ret_seq,
 			   struct error *err);

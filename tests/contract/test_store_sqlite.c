@@ -10,7 +10,7 @@
 #include "bridge/store/sqlite_lock.h"
 #include "bridge/store/sqlite_sql.h"
 
-#define OUR_VERSION "2"
+#define OUR_VERSION "3"
 
 static void path_of(const struct kit *kit, const char *suffix, char *out, size_t size)
 {
@@ -386,7 +386,8 @@ static void test_no_statement_scans(void **state)
 		[SQL_PING] = true,	       [SQL_TOTALS_LOAD] = true,	   [SQL_RUNS_LOAD] = true,
 		[SQL_SEEN_FIND_ANY] = true,    [SQL_MESSAGE_OF_OBJECT_ANY] = true, [SQL_THREAD_COUNT_ANY] = true,
 		[SQL_LINKS_FORGET] = true,     [SQL_LINKS_COUNT] = true,	   [SQL_PRUNE_FIND] = true,
-		[SQL_TURNS_EACH] = true,       [SQL_TURNS_COUNT] = true,
+		[SQL_TURNS_EACH] = true,       [SQL_TURNS_COUNT] = true,	   [SQL_CARRIED_SWEEP] = true,
+		[SQL_CARRIED_UNNAME] = true,
 	};
 	struct kit *kit = *state;
 	char path[300], text[4000];

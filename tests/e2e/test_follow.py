@@ -960,6 +960,139 @@ def restart_respects_hands(t):
     eq(t.sandbox.requests("/conversations/start"), [], "starts")
 
 
+# ---- links of the configuration, where a job was carried on ----
+
+def hop(t, old, words):
+    """The job has ended; what is said next starts another one, which takes the thread."""
+    by_hand(t, old, "end", form="inactive")
+    ask(t, words)
+    new = new_job(t, THREAD, old)
+    t.until(lambda: words in "".join(t.sandbox.prompts(new)), "the new job")
+    t.bridge.wait_log("message.answered", job_id=new)
+    return new
+
+
+def again(t, how):
+    t.write_config()
+    if how == "reload":
+        t.bridge.reload()
+        t.link(f"github:{REPO}#999", t.job())  # the links of the configuration were put before this one
+    else:
+        t.bridge.stop() if how == "restart" else t.bridge.kill()
+        t.bridge.start()
+
+
+def starts(t):
+    return len(t.sandbox.requests("/conversations/start", method="POST"))
+
+
+@scenario("A link of the configuration leads to the job that carries on, hop after hop, across restarts, kills and reloads")
+def configured_carried_on(t):
+    first = t.linked()
+    follow(t, source={**RESTART, "batch": "0s"}).start()
+    job = first
+    for number, hows in enumerate((("restart",), ("reload", "kill"), ("reload", "restart", "reload")), 1):
+        job = hop(t, job, f"hop {number}")
+        for how in hows:
+            again(t, how)
+            link = link_of(t, THREAD)
+            eq((link["job_id"], link["origin"]), (job, "config"), f"link after a {how}")
+        ask(t, f"more {number}")
+        t.until(lambda: f"more {number}" in "".join(t.sandbox.prompts(job)), "the comment")
+        t.settled()
+        eq(starts(t), number, "starts")
+    eq(len(t.sandbox.prompts(first)), 1, "messages of the first job")
+    no_second(t)
+    # Another job in the configuration is another job; and the first one, said anew, is the first one.
+    t.links[0]["job"] = t.job()
+    again(t, "reload")
+    eq(link_of(t, THREAD)["job_id"], t.links[0]["job"], "job that the configuration names now")
+    t.links[0]["job"] = first
+    again(t, "restart")
+    eq(link_of(t, THREAD)["job_id"], first, "job that the configuration names again")
+
+
+@scenario("All threads that the configuration links to a job go to the one that carries on, and a start that fails takes none away")
+def configured_several(t):
+    job = t.linked()
+    other = f"github:{REPO}#43"
+    t.link(other, job)
+    t.sandbox.fault("/conversations/start", "status", status=400, body='{"error":"not today"}')
+    follow(t, source={**RESTART, "batch": "0s"}).start()
+    by_hand(t, job, "end", form="inactive")
+    ask(t, "in vain")
+    said(t, 1, "not today")
+    t.settled()
+    for how in (None, "reload", "restart"):
+        how and again(t, how)
+        eq([link_of(t, thread)["job_id"] for thread in (THREAD, other)], [job, job], f"links after a {how}")
+    new = hop(t, job, "again")
+    for how in (None, "reload", "restart"):
+        how and again(t, how)
+        eq([link_of(t, thread)["job_id"] for thread in (THREAD, other)], [new, new], f"links after a {how}")
+
+
+@scenario("Restarted while the new job is being started: the configured link waits for it, and what is said meanwhile goes there")
+def configured_pending(t):
+    job = t.linked()
+    follow(t, source={**RESTART, "batch": "0s", "when_busy": "send"}).configure(retry={"max": "60s"}).start()
+    by_hand(t, job, "end", form="inactive")
+    t.sandbox.fault("/conversations/start", "status", status=429, headers={"Retry-After": "3"})
+    ask(t, "first")
+    t.bridge.wait_log("message.retry")
+    again(t, "kill")
+    again(t, "reload")
+    ask(t, "second")
+    new = new_job(t, THREAD, job)
+    t.until(lambda: "second" in "".join(t.sandbox.prompts(new)), "both")
+    has(t.sandbox.prompts(new)[0], "first")
+    again(t, "restart")
+    eq(link_of(t, THREAD)["job_id"], new, "link")
+    t.settled()
+    eq((starts(t), len(t.sandbox.prompts(job))), (2, 1), "starts, messages of the old job")
+
+
+@scenario("A start that carries on, fails and is tried again by /nairi retry: the configured link leads to its job")
+def configured_retried(t):
+    first = t.linked()
+    follow(t, source={**RESTART, "batch": "0s"}).start()
+    job = hop(t, first, "hop")
+    fault = t.sandbox.fault("/conversations/start", "status", status=400, body='{"error":"not today"}', times=2)
+    by_hand(t, job, "end", form="inactive")
+    ask(t, "carry on")
+    t.bridge.wait_log("message.failed")
+    ask_retry = lambda: eq(t.comment("/nairi retry").status, 200, "status of the command")
+    ask_retry()
+    t.bridge.wait_log("message.failed", 2)
+    eq(t.sandbox.hits(fault), 2, "refusals")
+    ask_retry()
+    new = new_job(t, THREAD, first, job)
+    t.bridge.wait_log("message.answered", job_id=new)
+    has(t.sandbox.prompts(new)[0], "carry on")
+    for how in ("restart", "reload"):
+        again(t, how)
+        eq(link_of(t, THREAD)["job_id"], new, f"link after a {how}")
+    ask(t, "more")
+    t.sandbox.wait(new, 2)
+    t.settled()
+    eq(starts(t), 4, "starts")
+
+
+@scenario("Who links a thread by hand to the job that was carried on means that job: the configuration leads there again")
+def configured_by_hand(t):
+    job = t.linked()
+    follow(t, source={**RESTART, "batch": "0s"}).start()
+    new = hop(t, job, "hop")
+    t.sandbox.post("/policy", {"policy": "revive", "job": job})
+    eq(t.comment(f"/nairi link {job}").status, 200, "status of the command")
+    eq(link_of(t, THREAD)["job_id"], job, "link")
+    again(t, "restart")
+    eq(link_of(t, THREAD)["job_id"], job, "link after a restart")
+    ask(t, "more")
+    t.sandbox.wait(job, 2)
+    eq((starts(t), len(t.sandbox.prompts(new))), (1, 1), "starts, messages of the new job")
+
+
 # ---- crashes ----
 
 @scenario("Killed while turns run: they are followed on, and answered once each")
