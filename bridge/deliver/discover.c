@@ -3,6 +3,13 @@
  * Jobs that were started elsewhere: each agent's list is walked by updated_after, and a job that changed is asked for the pull requests
  * that it announced (nairi-api.md section 3.5 and 11). One call at a time. How far the walk came is kept in the store, so that a
  * walk goes on there; "after" is strict, so it steps back a millisecond and skips what it has seen: the note has the ids, too.
+ *
+ * A job whose list cannot be read, for whatever reason, delays no other: the walk goes past it at once, and notes it as
+ * postponed. When the walk has come to its end, those that are postponed are looked at again, in turn, until one cannot be
+ * read: one such call a walk, and after an outage all of them at once. More than PASSED_MAX in a row are an outage: then the
+ * walk stays where it is and is tried again, as with a page that fails; so it does while POSTPONED_MAX are waited for. Nothing
+ * is skipped for good, but what cannot be read for as long as the ledger goes back: that is given up until it changes, with a
+ * word in the log.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +17,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
+#include "bridge/deliver/postponed.h"
 #include "bridge/deliver/transcript.h"
 
 #define PAGE_MAX        ((size_t)4 * 1024 * 1024)
@@ -17,6 +25,8 @@
 #define ANNOUNCED_MAX   64
 #define SEEN_MAX        NAIRI_PAGE
 #define NOTE_MAX        (32 + SEEN_MAX * (JOB_ID_MAX + 2)) /* a time, and ids */
+#define NOTE_NAME_SIZE  280
+#define PASSED_MAX      3 /* lists in a row that cannot be read, and are gone past */
 #define FAILED_AGAIN_MS 30000
 
 /* A job at the moment up to which the walk came. */
@@ -33,9 +43,10 @@ struct discover {
 	int64_t after_ms;    /* wall: all that changed before is known */
 	struct seen_job seen[SEEN_MAX]; /* those that changed in that very millisecond */
 	size_t seen_count;
+	struct postponed postponed;     /* of the agent */
 };
 
-/* One step: a page of jobs, or the list of one of them. */
+/* One step: a page of jobs, the lists of those that are news, and after the last page those that were postponed. */
 struct step {
 	struct commit_item item; /* first */
 	struct call call;
@@ -46,6 +57,15 @@ struct step {
 	const struct conversation *jobs;
 	size_t count, at, rows;
 	bool failed, news;
+	bool again;                 /* the page is through: those that were postponed are looked at */
+	int passed;                 /* in a row */
+	struct postponed_job job;   /* that is looked at */
+	struct nairi_verdict verdict;
+	bool read;                  /* its list; or there is none */
+	bool too_long;              /* …for us: counts as read, since it will be so the next time, too */
+	bool too_old;               /* it is given up */
+	bool stays;                 /* by record_apply: the walk does not go past this job */
+	struct postponed postponed; /* by record_apply: as they are once that is committed */
 	struct announcement announcements[ANNOUNCED_MAX];
 	size_t announcement_count;
 	struct arena *list; /* of the job that is read */
@@ -79,9 +99,9 @@ static void step_free(struct step *step)
 
 /* ---- how far ---- */
 
-static void note_name(const char *agent, char out[280])
+static void note_name(const char *kind, const char *agent, char out[NOTE_NAME_SIZE])
 {
-	(void)snprintf(out, 280, "discover:%.250s", agent);
+	(void)snprintf(out, NOTE_NAME_SIZE, "%s:%.250s", kind, agent);
 }
 
 /* "TIME ID ID …": what was seen at that time. */
@@ -100,7 +120,7 @@ static void read_note(struct discover *discover, const char *text)
 }
 
 /* What is to be noted once this job is known. */
-static void write_note(const struct discover *discover, const struct conversation *job, struct strbuf *out)
+static void write_note(const struct discover *discover, const struct postponed_job *job, struct strbuf *out)
 {
 	strbuf_addf(out, "%lld", (long long)job->updated_ms);
 	for (size_t i = 0; job->updated_ms == discover->after_ms && i < discover->seen_count; i++)
@@ -111,14 +131,18 @@ static void write_note(const struct discover *discover, const struct conversatio
 /* At the first walk of an agent: back as far as the ledger goes. */
 static int load(struct discover *discover, const struct config *config, const char *agent, struct store *store)
 {
-	CLEANUP(arena_free_at) struct arena *arena = arena_new((size_t)2 * NOTE_MAX);
-	const char *text = NULL;
-	char name[280];
+	CLEANUP(arena_free_at) struct arena *arena = arena_new((size_t)2 * (NOTE_MAX + POSTPONED_TEXT_MAX));
+	const char *text = NULL, *postponed = NULL;
+	char name[NOTE_NAME_SIZE];
 	struct error ignored;
 
-	note_name(agent, name);
+	note_name("discover", agent, name);
 	if (arena == NULL || store_note_get(store, name, arena, &text, &ignored) != 0)
 		return -1;
+	note_name("postponed", agent, name);
+	if (store_note_get(store, name, arena, &postponed, &ignored) != 0)
+		return -1;
+	postponed_read(&discover->postponed, postponed != NULL ? postponed : "");
 	discover->seen_count = 0;
 	discover->after_ms = clock_now_ms() - config->limits.keep_ms;
 	if (text != NULL)
@@ -138,7 +162,7 @@ static bool was_seen(const struct discover *discover, const struct conversation 
 	return false;
 }
 
-static void remember(struct discover *discover, const struct conversation *job)
+static void remember(struct discover *discover, const struct postponed_job *job)
 {
 	if (job->updated_ms > discover->after_ms) {
 		discover->after_ms = job->updated_ms;
@@ -154,16 +178,19 @@ static void remember_none(struct discover *discover)
 	discover->seen_count = 0;
 }
 
-/* ---- recording ---- */
+static bool has_more(const struct step *step)
+{
+	return !step->failed && step->rows >= NAIRI_PAGE;
+}
 
-static void walk_on(struct step *step);
+/* ---- the end of a step ---- */
 
 /* The page is through: the next agent, or the same one again while there is more. */
 static void end_page(struct step *step)
 {
 	struct discover *discover = step->discover;
 	const struct config *config = step->settings->config;
-	bool more = !step->failed && step->rows >= NAIRI_PAGE;
+	bool more = has_more(step);
 
 	discover->busy = false;
 	discover->at_ms = clock_mono_ms();
@@ -183,43 +210,127 @@ static void end_page(struct step *step)
 	step_free(step);
 }
 
-static int record_apply(struct commit_item *item, struct store *store, struct error *err)
+static void log_failed(const struct step *step, const char *words, const char *job_id)
 {
-	struct step *step = (struct step *)item;
-	const struct conversation *job = &step->jobs[step->at];
-	CLEANUP(strbuf_release) struct strbuf value = STRBUF(NOTE_MAX);
-	char name[280];
+	const struct nairi_verdict *verdict = &step->verdict;
 
+	log_event(LOG_WARN, "discover.failed", words, LOG_STR("agent", step->agent), LOG_STR("job_id", job_id),
+		  LOG_INT("upstream_status", verdict->status),
+		  LOG_STR("error", verdict->error[0] != '\0' ? verdict->error : verdict->reason));
+}
+
+/* ---- recording ---- */
+
+/* This list cannot be read: whether the walk goes past the job, which is then postponed, or stays where it is. */
+static bool may_pass(const struct step *step)
+{
+	const struct postponed *postponed = &step->discover->postponed;
+
+	return step->passed < PASSED_MAX &&
+	       (postponed->count < POSTPONED_MAX || postponed_has(postponed, step->job.id));
+}
+
+static int apply_links(struct step *step, struct store *store, struct error *err)
+{
 	arena_free(step->links_arena);
 	step->links_arena = arena_new(1 << 20);
 	step->link_count = 0;
 	if (step->links_arena == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	if (links_offer(step->settings, store, job->id, step->announcements, step->announcement_count, step->links_arena,
-			step->links, ANNOUNCED_MAX, &step->link_count, err) != 0)
-		return -1;
-	/* The list is in order of change, so what stands before this job is known. */
-	note_name(step->agent, name);
-	write_note(step->discover, job, &value);
-	if (strbuf_failed(&value))
-		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	return store_note_put(store, name, strbuf_str(&value), err);
+	return links_offer(step->settings, store, step->job.id, step->announcements, step->announcement_count,
+			   step->links_arena, step->links, ANNOUNCED_MAX, &step->link_count, err);
 }
+
+static int put_note(struct store *store, const char *kind, const char *agent, const struct strbuf *value,
+		    struct error *err)
+{
+	char name[NOTE_NAME_SIZE];
+
+	if (strbuf_failed(value))
+		return error_set(err, ERR_NO_MEMORY, "out of memory");
+	note_name(kind, agent, name);
+	return store_note_put(store, name, strbuf_str(value), err);
+}
+
+static int apply_postponed(struct step *step, struct store *store, struct error *err)
+{
+	CLEANUP(strbuf_release) struct strbuf value = STRBUF(POSTPONED_TEXT_MAX);
+
+	step->postponed = step->discover->postponed;
+	bool changes = postponed_remove(&step->postponed, step->job.id);
+	if (!step->read && !step->too_old)
+		changes = postponed_add(&step->postponed, step->job.id, step->job.updated_ms) || changes;
+	if (!changes)
+		return 0;
+	postponed_write(&step->postponed, &value);
+	return put_note(store, "postponed", step->agent, &value, err);
+}
+
+static int record_apply(struct commit_item *item, struct store *store, struct error *err)
+{
+	struct step *step = (struct step *)item;
+	CLEANUP(strbuf_release) struct strbuf value = STRBUF(NOTE_MAX);
+
+	step->stays = step->call.cancelled || (!step->read && !step->again && !may_pass(step));
+	if (step->stays)
+		return 0;
+	if (step->read && apply_links(step, store, err) != 0)
+		return -1;
+	if (apply_postponed(step, store, err) != 0)
+		return -1;
+	if (step->again)
+		return 0;
+	/* The list is in order of change, so what stands before this job is known. */
+	write_note(step->discover, &step->job, &value);
+	return put_note(store, "discover", step->agent, &value, err);
+}
+
+static void log_seen(const struct step *step)
+{
+	links_log(step->links, step->link_count);
+	if (step->too_long)
+		log_failed(step, "what a job announced is not known: its list of messages is too long", step->job.id);
+	if (step->read)
+		return;
+	if (step->too_old)
+		log_failed(step, "a job could not be read for so long that it is given up until it changes",
+			   step->job.id);
+	else if (!postponed_has(&step->discover->postponed, step->job.id))
+		log_failed(step, "a job's messages could not be read; it is looked at again later", step->job.id);
+}
+
+static void walk_on(struct step *step);
+static void look_again(struct step *step);
 
 static void record_done(struct commit_item *item, const struct error *err)
 {
 	struct step *step = (struct step *)item;
+	struct discover *discover = step->discover;
 
-	if (err != NULL) {
+	if (err != NULL || step->call.cancelled) {
 		step->failed = true;
 		end_page(step);
 		return;
 	}
-	links_log(step->links, step->link_count);
-	remember(step->discover, &step->jobs[step->at]);
-	step->news = true;
-	step->at++;
-	walk_on(step);
+	if (step->stays) {
+		log_failed(step, "several of this agent's jobs cannot be read; the walk waits for them", NULL);
+		step->failed = true;
+		look_again(step);
+		return;
+	}
+	log_seen(step);
+	discover->postponed = step->postponed;
+	if (step->again && !step->read) {
+		end_page(step);
+	} else if (step->again) {
+		look_again(step);
+	} else {
+		remember(discover, &step->job);
+		step->passed = step->read ? 0 : step->passed + 1;
+		step->news = true;
+		step->at++;
+		walk_on(step);
+	}
 }
 
 /* ---- calls ---- */
@@ -237,67 +348,83 @@ static void submit(struct step *step, struct arena *arena, size_t max, void (*do
 	dispatcher_submit(step->discover->deliver->dispatcher, call);
 }
 
-static void come_back(struct step *step, void (*done)(struct commit_item *item, const struct error *err))
+/* False: nobody knows what it would have said. */
+static bool read_list(struct step *step)
 {
-	step->item.apply = NULL;
-	step->item.done = done;
-	committer_keep(step->discover->deliver->committer, &step->item);
-}
+	const struct call *call = &step->call;
+	struct nairi_verdict *verdict = &step->verdict;
+	struct transcript *transcript = NULL;
+	struct error err = { 0 };
 
-static void listed_failed(struct commit_item *item, const struct error *err)
-{
-	struct step *step = (struct step *)item;
-
-	(void)err;
-	step->failed = true;
-	end_page(step);
+	nairi_read_list(call, 0, verdict);
+	step->announcement_count = 0;
+	step->too_long = call->answer.truncated;
+	if (step->too_long || verdict->meaning == NAIRI_REFUSED) /* which says that there is no list */
+		return true;
+	if (verdict->meaning != NAIRI_FORWARDED)
+		return false;
+	if (transcript_read(call->answer.body, call->answer.body_len, step->list, &transcript, &err) == 0)
+		step->announcement_count = transcript_announcements(transcript, step->announcements, ANNOUNCED_MAX);
+	else
+		(void)snprintf(verdict->reason, sizeof(verdict->reason), "%.200s", err.text);
+	step->too_long = err.code == ERR_NO_MEMORY;
+	return err.code != ERR_INVALID;
 }
 
 static void listed(struct call *call)
 {
 	struct step *step = call->user;
-	struct nairi_verdict verdict;
-	struct transcript *transcript = NULL;
-	struct error ignored;
 
-	nairi_read_list(call, 0, &verdict);
-	step->announcement_count = 0;
-	/* A list that is too long to read will be so the next time, too, and must not keep those behind it for ever. */
-	bool whole = !call->answer.truncated;
-	if (whole && verdict.meaning != NAIRI_FORWARDED && verdict.meaning != NAIRI_REFUSED) {
-		come_back(step, listed_failed);
-		return;
-	}
-	if (verdict.meaning == NAIRI_FORWARDED &&
-	    transcript_read(call->answer.body, call->answer.body_len, step->list, &transcript, &ignored) == 0)
-		step->announcement_count = transcript_announcements(transcript, step->announcements, ANNOUNCED_MAX);
+	step->read = read_list(step);
+	step->too_old = step->again && !step->read &&
+			step->job.updated_ms < clock_now_ms() - step->settings->config->limits.keep_ms;
 	step->item.apply = record_apply;
 	step->item.done = record_done;
 	committer_keep(step->discover->deliver->committer, &step->item);
 }
 
-/* Committer's thread: the next job of the page that is news. */
-static void walk_on(struct step *step)
+static void look(struct step *step, const char *job_id, int64_t updated_ms)
 {
 	struct error err;
 
-	while (step->at < step->count && (was_seen(step->discover, &step->jobs[step->at]) ||
-					  !job_id_is_valid(step->jobs[step->at].id)))
-		step->at++;
+	(void)snprintf(step->job.id, sizeof(step->job.id), "%s", job_id);
+	step->job.updated_ms = updated_ms;
+	step->link_count = 0;
 	arena_free(step->list);
-	step->list = NULL;
-	if (step->at == step->count) {
-		end_page(step);
-		return;
-	}
 	step->list = arena_new(WALK_ARENA);
-	if (step->list == NULL || nairi_messages_request(step->settings->config->nairi.url, step->jobs[step->at].id,
-							 step->list, &step->call.spec, &err) != 0) {
+	if (step->list == NULL || nairi_messages_request(step->settings->config->nairi.url, step->job.id, step->list,
+							 &step->call.spec, &err) != 0) {
 		step->failed = true;
 		end_page(step);
 		return;
 	}
 	submit(step, step->list, LIST_MAX, listed);
+}
+
+/* Those that were postponed, in turn, until one cannot be read again. */
+static void look_again(struct step *step)
+{
+	const struct postponed *postponed = &step->discover->postponed;
+
+	step->again = true;
+	if (postponed->count == 0)
+		end_page(step);
+	else
+		look(step, postponed->jobs[0].id, postponed->jobs[0].updated_ms);
+}
+
+/* Committer's thread: the next job of the page that is news. */
+static void walk_on(struct step *step)
+{
+	while (step->at < step->count && (was_seen(step->discover, &step->jobs[step->at]) ||
+					  !job_id_is_valid(step->jobs[step->at].id)))
+		step->at++;
+	if (step->at < step->count)
+		look(step, step->jobs[step->at].id, step->jobs[step->at].updated_ms);
+	else if (has_more(step))
+		end_page(step);
+	else
+		look_again(step);
 }
 
 static void paged_done(struct commit_item *item, const struct error *err)
@@ -314,18 +441,20 @@ static void paged_done(struct commit_item *item, const struct error *err)
 static void paged(struct call *call)
 {
 	struct step *step = call->user;
-	struct nairi_verdict verdict;
+	struct nairi_verdict *verdict = &step->verdict;
 	struct error err = { 0 };
 
-	nairi_read_list(call, 0, &verdict);
-	step->failed = verdict.meaning != NAIRI_FORWARDED ||
+	nairi_read_list(call, 0, verdict);
+	step->failed = verdict->meaning != NAIRI_FORWARDED ||
 		       conversations_read(call->answer.body, call->answer.body_len, step->arena, &step->jobs, &step->count,
 					  &step->rows, &err) != 0;
+	if (verdict->meaning == NAIRI_FORWARDED && step->failed)
+		(void)snprintf(verdict->reason, sizeof(verdict->reason), "not a list: %.200s", err.text);
 	if (step->failed)
-		log_event(LOG_WARN, "discover.failed", "an agent's jobs could not be listed; it is tried again",
-			  LOG_STR("agent", step->agent),
-			  LOG_STR("error", verdict.error[0] != '\0' ? verdict.error : verdict.reason));
-	come_back(step, paged_done);
+		log_failed(step, "an agent's jobs could not be listed; it is tried again", NULL);
+	step->item.apply = NULL;
+	step->item.done = paged_done;
+	committer_keep(step->discover->deliver->committer, &step->item);
 }
 
 static bool page(struct discover *discover, struct settings *settings)

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of a prompt after the API took it: the turn is followed to its end, its words come back to the thread, the job's
 pull requests are linked, ended jobs are told or carried on, and no crash between any two steps tells anybody twice or not at all."""
+import contextlib
 import json
 import os
+import sqlite3
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
@@ -760,6 +763,155 @@ def discovered_unknown(t):
     discovering(t, ("no-such-agent", "my-agent")).start()
     t.bridge.wait_log("discover.failed", agent="no-such-agent")
     t.bridge.wait_log("job.linked", job_id=job)
+
+
+def announcing(t, *numbers):
+    """A job for each pull request, which says that it opened it; in this order of change."""
+    jobs = []
+    for number in numbers:
+        jobs.append(t.job(agent="my-agent"))
+        by_hand(t, jobs[-1], "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/{number}")
+    return jobs
+
+
+def linked_to(t, job, number):
+    return t.bridge.wait_log("job.linked", job_id=job, thread=f"github:{REPO}#{number}")
+
+
+def unread(t, job):
+    return len(t.bridge.logs("discover.failed", job_id=job))
+
+
+def discovered_stuck(name, goal, **fault):
+    def run(t):
+        stuck, good = announcing(t, 80, 81)
+        held = t.sandbox.fault(f"/{stuck}/messages", times=0, **fault)
+        discovering(t).configure(nairi={"timeout": "500ms"}).start()
+        linked_to(t, good, 81)
+        t.until(lambda: t.sandbox.hits(held) >= 3, "it is looked at again")
+        eq(unread(t, stuck), 1, "how often it is told")
+        t.bridge.stop()
+        t.bridge.start()
+        again = t.sandbox.hits(held)
+        late, = announcing(t, 82)
+        linked_to(t, late, 82)
+        t.until(lambda: t.sandbox.hits(held) >= again + 2, "…after a restart, too")
+        t.sandbox.remove(held)
+        t.sandbox.release()
+        linked_to(t, stuck, 80)
+        before = t.sandbox.get("/counts")["lists"]
+        walks(t, "my-agent", 4)
+        eq((t.sandbox.get("/counts")["lists"], unread(t, stuck)), (before, 1), "lists after that, how often it is told")
+    run.__name__ = name
+    scenario(goal)(run)
+
+
+discovered_stuck("discovered_stuck_500", "A job whose list answers 500 for ever delays no other job, and is read when it can be",
+                 fault="status", status=500)
+discovered_stuck("discovered_stuck_page", "…or is a page from something in between, with 200",
+                 fault="status", status=200, body="<html></html>")
+discovered_stuck("discovered_stuck_silent", "…or never comes", fault="delay_before", delay_ms=30000)
+
+
+@scenario("Several such jobs one after the other: those behind them are read, one after the other of them, too, once they can be")
+def discovered_stuck_many(t):
+    *stuck, good = announcing(t, *range(80, 88))
+    held = [t.sandbox.fault(f"/{job}/messages", "status", status=500, times=0) for job in stuck]
+    discovering(t).start()
+    linked_to(t, good, 87)
+    t.until(lambda: all(t.sandbox.hits(fault) >= 4 for fault in held), "each is looked at again")
+    eq([unread(t, job) for job in stuck], [1] * len(stuck), "how often each is told")
+    for number, fault in enumerate(held[1:], 81):
+        t.sandbox.remove(fault)
+        linked_to(t, stuck[number - 80], number)
+    eq(t.bridge.logs("job.linked", job_id=stuck[0]), [], "links of the one that is left")
+    by_hand(t, stuck[0], "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/90")
+    walks(t, "my-agent", 3)
+    eq(unread(t, stuck[0]), 1, "how often it is told after another change")
+    t.sandbox.remove(held[0])
+    linked_to(t, stuck[0], 80)
+    linked_to(t, stuck[0], 90)
+
+
+def discovered_outage(name, goal, **fault):
+    def run(t):
+        numbers = range(80, 92)
+        jobs = announcing(t, *numbers)
+        held = t.sandbox.fault("/messages", times=0, **fault)
+        discovering(t).start()
+        t.until(lambda: any(unread(t, job) for job in jobs), "it comes to these jobs")
+        t.bridge.kill()
+        told = ["job_id" in line for line in t.bridge.logs("discover.failed", agent="my-agent")]
+        ok(not any(all(told[at:at + 4]) for at in range(len(told) - 3)), f"more than three are gone past without a pause: {told}")
+        t.bridge.start()
+        t.sandbox.remove(held)
+        for job, number in zip(jobs, numbers):
+            linked_to(t, job, number)
+        eq(len(t.bridge.logs("job.linked")), len(jobs), "links")
+    run.__name__ = name
+    scenario(goal)(run)
+
+
+discovered_outage("discovered_outage", "While no list can be read nothing is lost: the walk waits, and all are read afterwards",
+                  fault="status", status=502)
+discovered_outage("discovered_key", "…while the key is refused", fault="status", status=401)
+discovered_outage("discovered_limited", "…while the API asks for patience", fault="status", status=429)
+
+
+def postponed(t, ids, updated_ms):
+    """As if the walk had gone past these jobs; the bridge must be at rest."""
+    with contextlib.closing(sqlite3.connect(os.path.join(t.directory, "bridge.db"))) as db, db:
+        db.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?, ?)",
+                   ("postponed:my-agent", " ".join(f"{job} {updated_ms}" for job in ids)))
+
+
+@scenario("A job that could not be read for as long as the ledger goes back is given up, with a word in the log, until it changes")
+def discovered_given_up(t):
+    job = t.job(agent="my-agent")
+    discovering(t).start()
+    walks(t, "my-agent", 2)
+    t.bridge.stop()
+    postponed(t, [job], 1000)
+    held = t.sandbox.fault(f"/{job}/messages", "status", status=500, times=0)
+    t.bridge.start()
+    line = t.bridge.wait_log("discover.failed", job_id=job)
+    has(line["msg"], "given up")
+    walks(t, "my-agent", 4)
+    eq((t.sandbox.hits(held), unread(t, job)), (1, 1), "looks, and lines in the log")
+    t.sandbox.remove(held)
+    by_hand(t, job, "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/80")
+    linked_to(t, job, 80)
+
+
+@scenario("With as many jobs postponed as there is room for, the walk waits and loses none; what is gone makes room")
+def discovered_full(t):
+    discovering(t).start()
+    walks(t, "my-agent", 2)
+    t.bridge.stop()
+    postponed(t, [f"job_01KRK1V46BXS73CSNK2VR{number:05}" for number in range(256)], int(time.time() * 1000))
+    held = t.sandbox.fault("/messages", "status", status=500, times=0)
+    jobs = announcing(t, 80, 81)
+    t.bridge.start()
+    t.bridge.wait_log("discover.failed", 3, msg=lambda words: "waits" in words)
+    eq([unread(t, job) for job in jobs], [0, 0], "jobs that are gone past")
+    t.sandbox.remove(held)
+    linked_to(t, jobs[0], 80)
+    linked_to(t, jobs[1], 81)
+    walks(t, "my-agent", 2)
+    mark = t.sandbox.requests("/messages")[-1]["number"]
+    walks(t, "my-agent", 3)
+    eq([item["path"] for item in t.sandbox.requests("/messages", since=mark)], [], "lists once all 256 are known to be gone")
+
+
+@scenario("A list that is longer than can be read delays nobody either, and is told")
+def discovered_too_long(t):
+    long_, good = announcing(t, 80, 81)
+    t.sandbox.fault(f"/{long_}/messages", "status", status=200, body="x" * (33 << 20), times=0)
+    discovering(t).start()
+    linked_to(t, good, 81)
+    has(t.bridge.wait_log("discover.failed", job_id=long_)["msg"], "too long")
+    walks(t, "my-agent", 3)
+    eq(unread(t, long_), 1, "how often it is told")
 
 
 # ---- jobs that have ended ----
