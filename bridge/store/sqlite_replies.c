@@ -115,6 +115,8 @@ int sqlite_replies_read(const struct sqlite_call *call, struct reply_row *ret, s
 		.remote_id = sqlite_call_column(call, 12),
 		.error = sqlite_call_column(call, 13),
 		.revision = (int)sqlite_call_number(call, 14),
+		.delivery_id = sqlite_call_column(call, 15),
+		.thread = sqlite_call_column(call, 16),
 	};
 	return 0;
 }
@@ -123,6 +125,7 @@ static void copy_texts(struct arena *arena, struct reply_row *row)
 {
 	const char **const texts[] = {
 		&row->id, &row->source, &row->kind, &row->place, &row->text, &row->remote_id, &row->error,
+		&row->delivery_id, &row->thread,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

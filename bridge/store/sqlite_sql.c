@@ -11,7 +11,8 @@
 #define MESSAGE_WHOLE MESSAGE_COLUMNS ", m.place, p.prompt"
 #define REPLY_COLUMNS                                                                                \
 	"seq, id, message_seq, source, kind, place, text, state, attempts, due_ms, created_ms, updated_ms, " \
-	"remote_id, error, revision"
+	"remote_id, error, revision, (SELECT m.delivery_id FROM messages m WHERE m.seq = message_seq), "       \
+	"(SELECT m.thread FROM messages m WHERE m.seq = message_seq)"
 
 /* Empty texts and a zero mean "any"; $6 is the state whose deliveries may have no message at all. */
 #define LEDGER                                                                                           \

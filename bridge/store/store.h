@@ -265,6 +265,7 @@ struct reply_row {
 	int64_t due_ms, created_ms, updated_ms;
 	const char *remote_id;   /* "issue_comment/123"; NULL until posted */
 	const char *error;       /* NULL */
+	const char *delivery_id, *thread; /* of its message; only read. NULL: none */
 };
 int store_reply_put(struct store *store, const struct reply_row *row, int64_t *ret_seq, struct error *err) MUST_CHECK;
 

@@ -581,6 +581,8 @@ static void test_replies(void **state)
 	assert_string_equal(got.place, "octo/hello#42");
 	assert_string_equal(got.text, "this job has ended");
 	assert_string_equal(got.remote_id, "issue_comment/9");
+	assert_string_equal(got.delivery_id, delivery_id); /* its message's */
+	assert_string_equal(got.thread, "github:octo/hello#42");
 	/* It was deleted at the origin: whoever posts it anew must not find the old id. */
 	kit_begin(kit);
 	change = (struct reply_change){

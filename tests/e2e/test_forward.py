@@ -782,9 +782,10 @@ def reply_refused(t):
     for status in (403, 404, 410, 422):
         mark = t.bridge.mark()
         t.sandbox.fault(COMMENTS, "status", method="POST", status=status, body='{"message":"Nope"}')
-        t.comment("x")
+        delivery = t.comment("x").json["delivery_id"]
         line = t.bridge.wait_log("reply.failed", since=mark)
         has(line["reason"], "Nope", str(status))
+        eq((line["delivery_id"], line["thread"]), (delivery, f"github:{REPO}#42"), "whose reply")
     eq(len(t.sandbox.requests(COMMENTS, "POST")), 4, "posts")
     t.settled()
     eq(t.bridge.status()["messages"]["failed"], 4, "failed messages")
