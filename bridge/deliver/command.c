@@ -7,7 +7,8 @@
 #include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
 
-#define EFFECTS_ARENA ((size_t)16 * 1024 * 1024)
+/* A bound on what a retry may load: the prompts of so many messages (limits.prompt, 1 MiB at most), and as many copies. */
+#define EFFECTS_ARENA ((size_t)(2 * EFFECTS_MAX + 32) * 1024 * 1024)
 
 /* ---- what the queue has to learn ---- */
 
@@ -166,17 +167,53 @@ static int run_status(struct run *run, struct error *err)
 
 /* ---- retry ---- */
 
+/* What is to be tried again: what went, or failed, together with the newest message. */
 struct failed_rows {
-	struct message_row rows[RUN_MAX];
+	const char *thread;
+	bool own;                             /* this thread's only */
+	struct message_row start;             /* with starts: the one that the others failed with */
+	bool starts;
+	struct message_row rows[EFFECTS_MAX]; /* all others, as many as a command can put at once */
 	size_t count;
+	size_t seen;
+	bool more;                            /* there are, or may be, more than those */
 };
+
+static bool has_failed(const struct message_row *row)
+{
+	return row->state == MESSAGE_FAILED || row->state == MESSAGE_STALLED;
+}
+
+static bool is_of(const struct message_row *row, const char *thread)
+{
+	return row->thread != NULL && strcmp(row->thread, thread) == 0;
+}
 
 static void collect_failed(void *ctx, const struct message_row *row)
 {
 	struct failed_rows *failed = ctx;
+	size_t max = failed->starts ? EFFECTS_MAX - 1 : EFFECTS_MAX;
 
-	if (failed->count < RUN_MAX && (row->state == MESSAGE_FAILED || row->state == MESSAGE_STALLED))
+	failed->more = failed->more || ++failed->seen > EFFECTS_MAX;
+	if (!has_failed(row) || row->kind == MESSAGE_START || (failed->own && !is_of(row, failed->thread)))
+		return;
+	if (failed->count < max)
 		failed->rows[failed->count++] = *row;
+	else
+		failed->more = true;
+}
+
+/* Of a start that failed, whoever gave the command gets what was said in their own thread: another's they cannot have made again. */
+static int load_start(struct run *run, const struct message_row *newest, struct failed_rows *failed, struct error *err)
+{
+	struct message_row lead = *newest;
+
+	if (newest->lead != 0 && store_message_load(run->store, newest->lead, run->effects->arena, &lead, err) != 0)
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	failed->own = lead.kind == MESSAGE_START;
+	failed->starts = failed->own && has_failed(&lead) && is_of(&lead, failed->thread);
+	failed->start = lead;
+	return 0;
 }
 
 /* What that start was to carry on; *ret_found false: nothing, or it is too old to be kept. */
@@ -209,35 +246,48 @@ static int retry_start(struct run *run, const struct message_row *failed, struct
 			     run->say->now_ms, run->effects, err);
 }
 
-static int retry_one(struct run *run, const struct message_row *failed, struct error *err)
+static int retry_all(struct run *run, const struct failed_rows *failed, struct error *err)
 {
-	if (failed->kind == MESSAGE_START)
-		return retry_start(run, failed, err);
-	return command_again(run->deliver, run->store, failed, run->linked ? run->job_id : failed->job_id,
-			     "retried by a command", run->say->now_ms, run->effects, err);
+	const char *job_id = run->linked ? run->job_id : NULL;
+
+	if (failed->starts) {
+		if (retry_start(run, &failed->start, err) != 0)
+			return -1;
+		job_id = run->effects->added[0].job_id;
+	}
+	for (size_t i = 0; i < failed->count; i++) {
+		const struct message_row *row = &failed->rows[i];
+		if (command_again(run->deliver, run->store, row, job_id != NULL ? job_id : row->job_id,
+				  "retried by a command", run->say->now_ms, run->effects, err) != 0)
+			return -1;
+	}
+	run->reply.said = SAID_RETRIED;
+	run->reply.count = (int64_t)run->effects->added_count;
+	run->reply.more = failed->more;
+	return 0;
 }
 
 static int run_retry(struct run *run, struct error *err)
 {
-	struct failed_rows failed = { .count = 0 };
+	struct failed_rows failed = { .thread = run->row->thread };
 	struct message_row newest;
 	bool found = false;
 
 	run->reply.said = SAID_NOTHING_TO_RETRY;
 	if (load_newest(run, &found, &newest, err) != 0)
 		return -1;
-	if (!found || (newest.state != MESSAGE_FAILED && newest.state != MESSAGE_STALLED))
+	if (!found || !has_failed(&newest))
 		return 0;
-	if (store_messages_of_turn(run->store, newest.lead != 0 ? newest.lead : newest.seq, run->effects->arena,
-				   collect_failed, &failed, err) != 0)
+	if (load_start(run, &newest, &failed, err) != 0 ||
+	    store_messages_of_turn(run->store, newest.lead != 0 ? newest.lead : newest.seq, EFFECTS_MAX + 1,
+				   run->effects->arena, collect_failed, &failed, err) != 0)
 		return -1;
-	for (size_t i = 0; i < failed.count; i++) {
-		if (retry_one(run, &failed.rows[i], err) != 0)
-			return -1;
+	/* It failed with a start that is not made again (withdrawn, or another thread's): there is no job to send it to. */
+	if (!failed.starts && !run->linked && job_id_is_provisional(newest.job_id)) {
+		run->reply.said = SAID_NOT_LINKED;
+		return 0;
 	}
-	run->reply.said = SAID_RETRIED;
-	run->reply.count = (int64_t)failed.count;
-	return 0;
+	return retry_all(run, &failed, err);
 }
 
 /* ---- stop ---- */
@@ -283,7 +333,7 @@ static int stop_one(struct run *run, const struct stopping *stopping, size_t i, 
 	if (store_message_move(run->store, &change, err) != 0)
 		return -1;
 	if (stopping->found[i].kind == MESSAGE_START && gone->job_id != NULL &&
-	    store_job_forget(run->store, gone->job_id, err) != 0)
+	    store_job_forget(run->store, gone->job_id, gone->seq, err) != 0)
 		return -1;
 	run->reply.count++;
 	run->effects->withdrawn[run->effects->withdrawn_count++] = *gone;

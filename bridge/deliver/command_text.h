@@ -41,6 +41,7 @@ struct command_reply {
 	const char *thread;  /* the full key: for `nairi-bridge link THREAD JOB` */
 	bool can_start;      /* the source has `start:`: a mention starts a job here */
 	int64_t count;
+	bool more;     /* SAID_RETRIED: that is not all that failed, and all that is sent at once */
 	int64_t running;
 	struct thread_status status;
 	const char *marker;

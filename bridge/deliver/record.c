@@ -89,7 +89,7 @@ static int apply_start(struct flight *flight, struct store *store, struct error 
 			       strcmp(flight->row.event, "admin.start") == 0;
 		return by_hand ? store_link_put(store, &link, err) : 0;
 	}
-	return change->to == MESSAGE_FAILED ? store_job_forget(store, flight->lane->job_id, err) : 0;
+	return change->to == MESSAGE_FAILED ? store_job_forget(store, flight->lane->job_id, change->seq, err) : 0;
 }
 
 static const char *job_of(const struct flight *flight)

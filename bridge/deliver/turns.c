@@ -163,7 +163,8 @@ static int apply_over(struct turns_result *result, struct deliver *deliver, stru
 
 	if (rows == NULL)
 		return error_set(err, ERR_NO_MEMORY, "out of memory");
-	if (result->told < RUN_MAX && store_messages_of_turn(store, view->seq, result->arena, collect, rows, err) != 0)
+	if (result->told < RUN_MAX &&
+	    store_messages_of_turn(store, view->seq, RUN_MAX, result->arena, collect, rows, err) != 0)
 		return -1;
 	/* What is said of them has to fit: one say, one arena. The first turn always does, the others wait for the next poll. */
 	if (result->told == RUN_MAX || (result->told > 0 && result->told + rows->count > RUN_MAX)) {

@@ -400,7 +400,7 @@ int vet_apply(struct flight *flight, struct store *store, struct error *err)
 		return -1;
 	/* A start that came too late: its job will never have a name. */
 	if (change->to == MESSAGE_IGNORED && flight->row.kind == MESSAGE_START &&
-	    store_job_forget(store, flight->row.job_id, err) != 0)
+	    store_job_forget(store, flight->row.job_id, change->seq, err) != 0)
 		return -1;
 	/* The words of somebody who may not speak are not kept. */
 	if (change->to == MESSAGE_IGNORED && !flight->after.restarted &&

@@ -51,7 +51,7 @@ static int apply_to_earlier(struct accept *accept, struct candidate *candidate, 
 	};
 	set_ignored(candidate, "a deletion; the queued message was withdrawn");
 	/* The job that it was to start will never have a name. */
-	if (row.kind == MESSAGE_START && row.job_id != NULL && store_job_forget(store, row.job_id, err) != 0)
+	if (row.kind == MESSAGE_START && row.job_id != NULL && store_job_forget(store, row.job_id, row.seq, err) != 0)
 		return -1;
 	return store_message_move(store, &change, err);
 }

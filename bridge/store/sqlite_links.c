@@ -171,11 +171,23 @@ int sqlite_links_job_rename(struct store *base, const char *from, const char *to
 	return sqlite_call_run(&call, err);
 }
 
-int sqlite_links_job_forget(struct store *base, const char *job_id, struct error *err)
+static int lead_by(struct sqlite_store *store, const char *job_id, int64_t start_seq, struct error *err)
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
-	if (sqlite_carried_back(sqlite_of(base), job_id, origin_numbers[LINK_CONFIG], err) != 0 ||
+	if (sqlite_call_begin(store, SQL_MESSAGES_LEAD_BY, &call, err) != 0)
+		return -1;
+	sqlite_call_int(&call, 1, start_seq);
+	sqlite_call_text(&call, 2, job_id);
+	return sqlite_call_run(&call, err);
+}
+
+int sqlite_links_job_forget(struct store *base, const char *job_id, int64_t start_seq, struct error *err)
+{
+	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
+
+	if (lead_by(sqlite_of(base), job_id, start_seq, err) != 0 ||
+	    sqlite_carried_back(sqlite_of(base), job_id, origin_numbers[LINK_CONFIG], err) != 0 ||
 	    sqlite_call_begin(sqlite_of(base), SQL_LINKS_FORGET_JOB, &call, err) != 0)
 		return -1;
 	sqlite_call_text(&call, 1, job_id);

@@ -28,7 +28,7 @@ int sqlite_links_forget_config(struct store *base, struct error *err);
 int sqlite_links_each(struct store *base, const char *after, int limit,
 		      void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err);
 int sqlite_links_job_rename(struct store *base, const char *from, const char *to, int64_t now_ms, struct error *err);
-int sqlite_links_job_forget(struct store *base, const char *job_id, struct error *err);
+int sqlite_links_job_forget(struct store *base, const char *job_id, int64_t start_seq, struct error *err);
 int sqlite_links_count(struct sqlite_store *store, int64_t *ret, struct error *err) MUST_CHECK;
 
 /* ---- sqlite_carried.c ---- */
@@ -83,7 +83,7 @@ int sqlite_turns_end(struct store *base, int64_t seq, int64_t now_ms, struct err
 int sqlite_turns_delete(struct store *base, int64_t seq, struct error *err);
 int sqlite_turns_each(struct store *base, void (*each)(void *ctx, const struct turn_row *row), void *ctx,
 		      struct error *err);
-int sqlite_turns_messages(struct store *base, int64_t lead_seq, struct arena *arena,
+int sqlite_turns_messages(struct store *base, int64_t lead_seq, int limit, struct arena *arena,
 			  void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err);
 
 /* ---- sqlite_threads.c ---- */

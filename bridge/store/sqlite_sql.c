@@ -112,11 +112,14 @@ static const char *const texts[] = {
 			     "WHERE seq = $2",
 	[SQL_MESSAGES_RENAME] = "UPDATE messages SET job_id = $1, updated_ms = $2 WHERE job_id = $3 "
 				"AND state < 20 AND state < 10",
+	[SQL_MESSAGES_LEAD_BY] = "UPDATE messages SET lead = $1 WHERE job_id = $2 AND seq <> $1 "
+				 "AND state < 20 AND state < 10",
 	[SQL_MESSAGE_PLACE] = "SELECT state, run, thread_rank, thread, job_id FROM messages WHERE seq = $1",
 	[SQL_MESSAGE_LEARN] = "UPDATE messages SET thread = coalesce($1, thread), job_id = coalesce($2, job_id), "
 			      "place = coalesce($3, place), thread_rank = $4, updated_ms = $5 WHERE seq = $6",
 	[SQL_MESSAGES_OF_TURN] = "SELECT " MESSAGE_WHOLE " FROM messages m LEFT JOIN prompts p ON "
-				 "p.message_seq = m.seq WHERE m.seq = $1 OR m.lead = $1 ORDER BY m.seq + 0",
+				 "p.message_seq = m.seq WHERE m.seq = $1 OR m.lead = $1 ORDER BY m.seq + 0 "
+				 "LIMIT $2",
 	[SQL_MESSAGES_OF_THREAD] = "SELECT " MESSAGE_COLUMNS ", m.place FROM messages m WHERE m.state < 20 "
 				   "AND m.state < 10 AND m.thread = $1 ORDER BY m.seq + 0",
 	[SQL_MESSAGE_STATE] = "SELECT state FROM messages WHERE seq = $1",

@@ -64,7 +64,7 @@ int sqlite_turns_each(struct store *base, void (*each)(void *ctx, const struct t
 	return -1;
 }
 
-int sqlite_turns_messages(struct store *base, int64_t lead_seq, struct arena *arena,
+int sqlite_turns_messages(struct store *base, int64_t lead_seq, int limit, struct arena *arena,
 			  void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err)
 {
 	bool row = false;
@@ -74,6 +74,7 @@ int sqlite_turns_messages(struct store *base, int64_t lead_seq, struct arena *ar
 	if (sqlite_call_begin(sqlite_of(base), SQL_MESSAGES_OF_TURN, &call, err) != 0)
 		return -1;
 	sqlite_call_int(&call, 1, lead_seq);
+	sqlite_call_int(&call, 2, limit);
 	while (sqlite_call_step(&call, &row, err) == 0) {
 		if (!row)
 			return 0;

@@ -116,9 +116,9 @@ int store_job_rename(struct store *store, const char *from, const char *to, int6
 	return store->ops->job_rename(store, from, to, now_ms, err);
 }
 
-int store_job_forget(struct store *store, const char *job_id, struct error *err)
+int store_job_forget(struct store *store, const char *job_id, int64_t start_seq, struct error *err)
 {
-	return store->ops->job_forget(store, job_id, err);
+	return store->ops->job_forget(store, job_id, start_seq, err);
 }
 
 int store_job_carry_on(struct store *store, const char *job_id, const char *to, bool named, struct error *err)
@@ -151,10 +151,10 @@ int store_message_learn(struct store *store, const struct message_finding *findi
 	return store->ops->message_learn(store, finding, err);
 }
 
-int store_messages_of_turn(struct store *store, int64_t lead_seq, struct arena *arena,
+int store_messages_of_turn(struct store *store, int64_t lead_seq, int limit, struct arena *arena,
 			   void (*each)(void *ctx, const struct message_row *row), void *ctx, struct error *err)
 {
-	return store->ops->messages_of_turn(store, lead_seq, arena, each, ctx, err);
+	return store->ops->messages_of_turn(store, lead_seq, limit, arena, each, ctx, err);
 }
 
 int store_messages_of_thread(struct store *store, const char *thread,

@@ -106,8 +106,11 @@ int store_links_each(struct store *store, const char *after, int limit,
 /* A job that was started has its real id now: all links, and all messages that are not final, follow. */
 int store_job_rename(struct store *store, const char *from, const char *to, int64_t now_ms,
 		     struct error *err) MUST_CHECK;
-/* The job could not be started: links to it go (without a trace), those of the configuration back to the job that it was to carry on. */
-int store_job_forget(struct store *store, const char *job_id, struct error *err) MUST_CHECK;
+/*
+ * The job could not be started: links to it go (without a trace), those of the configuration back to the job that it was to carry on.
+ * What waits for it fails with its start, whose seq it gets as lead.
+ */
+int store_job_forget(struct store *store, const char *job_id, int64_t start_seq, struct error *err) MUST_CHECK;
 /*
  * A new job, with its provisional name, carries on where job_id ended. named: the configuration's links name job_id; what they say is put
  * again at each start, so that is remembered: from now on they lead to the new job, and to the one after it, if it is carried on in turn.
@@ -138,7 +141,7 @@ struct message_row {
 	bool ask;                /* kind start: ask_mode */
 	const char *spot;        /* inline comments: file and line as one key that sorts in reading order; NULL */
 	const char *lookup;      /* what Git is asked first: JSON, see bridge/deliver/errand.h; NULL: nothing */
-	int64_t lead;            /* seq of the message whose turn it became part of; 0: none, or itself */
+	int64_t lead;            /* seq of the message whose turn it became part of, or of the start that it failed with; 0: none, or itself */
 	enum message_state state;
 	int attempts;            /* sends begun */
 	int64_t due_ms;          /* not before; 0: at once */
@@ -179,8 +182,11 @@ struct message_finding {
 	int64_t now_ms;
 };
 int store_message_learn(struct store *store, const struct message_finding *finding, struct error *err) MUST_CHECK;
-/* The messages that were sent together as one prompt: the leading one and those that have it as lead, in order of seq. */
-int store_messages_of_turn(struct store *store, int64_t lead_seq, struct arena *arena,
+/*
+ * The messages that were sent together as one prompt, or that failed with a start: the leading one and those that have it as lead, in order
+ * of seq, the first `limit` of them.
+ */
+int store_messages_of_turn(struct store *store, int64_t lead_seq, int limit, struct arena *arena,
 			   void (*each)(void *ctx, const struct message_row *row), void *ctx,
 			   struct error *err) MUST_CHECK;
 /* The messages of a thread that are not final, in order of seq; rows without prompt. */

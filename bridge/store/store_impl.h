@@ -37,7 +37,7 @@ struct store_ops {
 			  void (*each)(void *ctx, const struct link_row *row), void *ctx, struct error *err);
 	int (*job_rename)(struct store *store, const char *from, const char *to, int64_t now_ms,
 			  struct error *err);
-	int (*job_forget)(struct store *store, const char *job_id, struct error *err);
+	int (*job_forget)(struct store *store, const char *job_id, int64_t start_seq, struct error *err);
 	int (*job_carry_on)(struct store *store, const char *job_id, const char *to, bool named, struct error *err);
 
 	int (*message_put)(struct store *store, const struct message_row *row, int64_t *ret_seq,
@@ -46,7 +46,7 @@ struct store_ops {
 	int (*message_set_prompt)(struct store *store, int64_t seq, const char *prompt, int64_t now_ms,
 				  struct error *err);
 	int (*message_learn)(struct store *store, const struct message_finding *finding, struct error *err);
-	int (*messages_of_turn)(struct store *store, int64_t lead_seq, struct arena *arena,
+	int (*messages_of_turn)(struct store *store, int64_t lead_seq, int limit, struct arena *arena,
 				void (*each)(void *ctx, const struct message_row *row), void *ctx,
 				struct error *err);
 	int (*messages_of_thread)(struct store *store, const char *thread,

@@ -190,12 +190,30 @@ static void test_job_is_forgotten(void **state)
 {
 	struct kit *kit = *state;
 	struct error err = { 0 };
+	CLEANUP(arena_free_at) struct arena *arena = arena_new(1 << 20);
 
 	kit_begin(kit);
 	put_link(kit, "t1", NEW_JOB, LINK_STARTED);
 	put_link(kit, "t2", JOB, LINK_STARTED);
-	OK(store_job_forget(kit->store, NEW_JOB, &err));
+	int64_t held = put_with(kit, MESSAGE_QUEUED, "t1", NEW_JOB); /* before a start that carries on */
+	int64_t start = put_with(kit, MESSAGE_SENDING, "t1", NEW_JOB);
+	int64_t queued = put_with(kit, MESSAGE_QUEUED, "t1", NEW_JOB);
+	int64_t vetting = put_with(kit, MESSAGE_VETTING, "t2", NEW_JOB);
+	int64_t gone = put_with(kit, MESSAGE_IGNORED, "t1", NEW_JOB);
+	int64_t other = put_with(kit, MESSAGE_QUEUED, "t2", JOB);
+	OK(store_job_forget(kit->store, NEW_JOB, start, &err));
 	kit_commit(kit);
+	assert_int_equal(load(kit, held, arena).lead, start);
+	assert_int_equal(load(kit, start, arena).lead, 0);
+	assert_int_equal(load(kit, queued, arena).lead, start);
+	assert_int_equal(load(kit, vetting, arena).lead, start);
+	assert_int_equal(load(kit, gone, arena).lead, 0); /* history */
+	assert_int_equal(load(kit, other, arena).lead, 0);
+	struct message_change change = kit_change(queued, MESSAGE_QUEUED, MESSAGE_FAILED);
+	kit_begin(kit);
+	OK(store_message_move(kit->store, &change, &err));
+	kit_commit(kit);
+	assert_int_equal(load(kit, queued, arena).lead, start);
 	expect_link(kit, "t1", NULL, LINK_ORIGINS_);
 	expect_link(kit, "t2", JOB, LINK_STARTED);
 	kit_begin(kit);

@@ -82,7 +82,7 @@ static struct members members_of(struct kit *kit, int64_t lead, struct arena *ar
 	struct error err = { 0 };
 	struct members members = { 0 };
 
-	OK(store_messages_of_turn(kit->store, lead, arena, take_member, &members, &err));
+	OK(store_messages_of_turn(kit->store, lead, 100, arena, take_member, &members, &err));
 	return members;
 }
 
@@ -123,8 +123,12 @@ static void test_messages_of_turn(void **state)
 	assert_string_equal(members.rows[0].delivery_id, id[0]);
 	assert_string_equal(members.rows[2].prompt, "please fix the test");
 	assert_int_equal(members_of(kit, seq[0], arena).count, 1);
+	struct members first = { 0 };
+	OK(store_messages_of_turn(kit->store, seq[1], 2, arena, take_member, &first, &err));
+	assert_int_equal(first.count, 2);
+	assert_int_equal(first.rows[1].seq, seq[1]);
 	struct members none = { 0 };
-	REFUSED(ERR_NO_MEMORY, store_messages_of_turn(kit->store, seq[1], small, take_member, &none, &err));
+	REFUSED(ERR_NO_MEMORY, store_messages_of_turn(kit->store, seq[1], 100, small, take_member, &none, &err));
 	kit_begin(kit);
 	set_lead(kit, seq[0], -1);
 	kit_commit(kit);

@@ -1065,6 +1065,39 @@ def restarts_held(t):
     no_second(t)
 
 
+@scenario("ended: restart whose start fails: /nairi retry makes it again, and what was held in this thread; another thread cannot")
+def restarts_retried(t):
+    follow(t, "answers", source=RESTART).start()
+    job, other = t.linked(), 43
+    t.link(f"github:{REPO}#{other}", job)
+    turns(t, job=job, manual=True)
+    t.sandbox.fault("/conversations/start", "status", status=400, body='{"error":"not today"}')
+    ask(t, "words 0")
+    t.sandbox.wait(job, 1)
+    for words, number in (("words 1", 42), ("elsewhere", other), ("words 2", 42)):
+        ask(t, words, number)
+    by_hand(t, job, "end", form="inactive")
+    t.bridge.wait_log("message.failed", 4)
+    t.settled()
+    told = len(ours(t, other))
+    eq(t.comment("/nairi retry", other).status, 200, "status of the command")
+    said(t, told + 1, "No job is linked", number=other)
+    told = len(ours(t))
+    eq(t.comment("/nairi retry").status, 200, "status of the command")
+    t.until(lambda: any("Trying again: 3 messages" in item["body"] for item in ours(t)), "the answer")
+    new = new_job(t, THREAD, job)
+    t.until(lambda: "words 2" in "".join(t.sandbox.prompts(new)), "what was held")
+    t.settled()
+    text = "".join(t.sandbox.prompts(new))
+    places = [text.find(f"words {number}") for number in range(3)]
+    ok(-1 not in places and places == sorted(places), f"words 0 to 2 in order: {places} in {text}")
+    lacks(text, "elsewhere")
+    eq(t.comment(f"/nairi link {new}", other).status, 200, "status of the command")
+    eq(t.comment("/nairi retry", other).status, 200, "status of the command")
+    t.until(lambda: "elsewhere" in "".join(t.sandbox.prompts(new)), "what was said elsewhere")
+    no_second(t)
+
+
 @scenario("ended: restart with reply: status: one comment, from the new job's work to its answer")
 def restarts_status(t):
     job = t.linked()

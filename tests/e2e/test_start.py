@@ -242,6 +242,112 @@ def retry(t):
     eq(linked_to(t), job, "link")
 
 
+LATE = "comes-late"
+
+
+def late_world(t, **source):
+    """The agent is not there yet: until it is hired, every start is refused."""
+    world(t, {"agent": LATE}, **source).start()
+
+
+def hire(t):
+    t.sandbox.post("/agents", {"agent_id": LATE})
+
+
+def fails_with(t, *behind):
+    """A start that is refused when all of these wait behind it; each of them fails with it. A function: does something between them."""
+    fault = t.sandbox.fault("/conversations/start", "delay_before", delay_ms=9000, create=True)
+    kept(t.comment("@nairi begin"))
+    t.until(lambda: t.sandbox.hits(fault) == 1, "the start")
+    for text in behind:
+        text() if callable(text) else kept(t.comment(text))
+    t.sandbox.release()
+    t.bridge.wait_log("message.failed", 1 + len([text for text in behind if not callable(text)]))
+    t.settled()
+
+
+def retried(t, words):
+    """What the bridge says to a retry, in its newest comment."""
+    count = len(t.sandbox.comments(number=42))
+    t.comment("/nairi retry")
+    has(said(t, count + 1), words)
+
+
+@scenario("/nairi retry after a failed start starts again, and sends what failed with it behind that, in order")
+def retry_behind(t):
+    late_world(t)
+    fails_with(t, "second", "@nairi third", "fourth")
+    hire(t)
+    retried(t, "Trying again: 4 messages")
+    job = once(t, "begin", "second", "third", "fourth")
+    eq(linked_to(t), job, "link")
+    retried(t, "nothing to try again")
+
+
+@scenario("/nairi retry after a start that failed again, by a retry: all of it again, and once")
+def retry_twice(t):
+    late_world(t)
+    fails_with(t, "second", "third")
+    t.bridge.kill()
+    t.bridge.start()
+    retried(t, "Trying again: 3 messages")
+    t.bridge.wait_log("message.failed", 6)
+    t.settled()
+    hire(t)
+    retried(t, "Trying again: 3 messages")
+    eq(once(t, "begin", "second", "third"), linked_to(t), "link")
+
+
+@scenario("/nairi retry after a failed start leaves out what was withdrawn")
+def retry_withdrawn(t):
+    late_world(t)
+    payload = comment("taken back")
+
+    def withdraw():
+        kept(t.github("issue_comment", payload))
+        has(t.github("issue_comment", {**payload, "action": "deleted"}).json["reason"], "withdrawn")
+    fails_with(t, "second", withdraw, "third")
+    hire(t)
+    retried(t, "Trying again: 3 messages")
+    once(t, "begin", "second", "third")
+
+
+@scenario("/nairi retry where the start itself was taken back: no job; linked to one, that gets all that waited, in order")
+def retry_without_start(t):
+    late_world(t)
+    t.configure(retry={"first": "60s", "max": "60s"})
+    t.write_config()
+    t.bridge.reload()
+    t.sandbox.fault("/conversations/start", "status", status=429, headers={"Retry-After": "60"}, times=0)
+    payload = comment("@nairi begin")
+    kept(t.github("issue_comment", payload))
+    t.bridge.wait_log("message.retry")
+    for text in ("second", "third"):
+        kept(t.comment(text))
+    t.github("issue_comment", {**payload, "action": "deleted"})
+    t.bridge.wait_log("message.failed", 2)
+    t.settled()
+    retried(t, "No job is linked")
+    job = t.job()
+    t.before.add(job)
+    t.comment(f"/nairi link {job}")
+    t.bridge.wait_log("job.linked", job_id=job)
+    retried(t, "Trying again: 2 messages")
+    t.settled()
+    prompts = t.sandbox.prompts(job)
+    eq([words in prompt for prompt, words in zip(prompts, ("second", "third"))], [True, True], f"{prompts}")
+    eq((len(prompts), started(t)), (2, []), "messages, and jobs that were started")
+
+
+@scenario("/nairi retry with more behind a failed start than a command sends: the first of them, and it says so")
+def retry_many(t):
+    late_world(t)
+    fails_with(t, *(f"number {number};" for number in range(80)))
+    hire(t)
+    retried(t, "Trying again: 64 messages are on the way. More failed")
+    once(t, "begin", *(f"number {number};" for number in range(63)))
+
+
 @scenario("429 and 503 start later, once")
 def later(t):
     world(t).start()
