@@ -484,6 +484,48 @@ for point_, passage_ in (("before-ack", 1), ("after-ack", 1), ("after-sending", 
     dies(point_, passage_)
 
 
+def dies_carrying(point, passage):
+    def scene(t):
+        t.bridge.program = FAULT_BRIDGE
+        world(t, ended="restart", batch="0s")
+        old = t.linked()  # by the configuration
+        t.before.add(old)
+        t.sandbox.fault(f"/{old}/continue", "status", status=400, body='{"error":"job has ended, so there"}', times=0)
+        t.start({"NAIRI_BRIDGE_FAULT": f"{point}:{passage}"}, wait=False)
+        payload, delivery, deaths = comment("go on"), str(uuid.uuid4()), []
+
+        def enduring(action):
+            while True:
+                try:
+                    return action()
+                except (Closed, OSError, Gone):
+                    t.bridge.wait_end()
+                    deaths.append(point)
+                    t.bridge.start()
+        enduring(t.bridge.wait_started)
+        enduring(lambda: t.github("issue_comment", payload, delivery))
+        enduring(lambda: t.until(lambda: t.bridge.status() and any(t.sandbox.prompts(job) for job in started(t)), "the prompt"))
+        enduring(t.settled)
+        if not deaths:
+            raise Skip("it never came that far")
+        job = new_job(t)
+        for again in (t.bridge.kill, t.bridge.stop):
+            eq(linked_to(t), job, "link")
+            again()
+            t.bridge.start()
+        kept(t.comment("more"))
+        eq(once(t, "go on", "more"), linked_to(t), "link")
+        eq(len(deaths), 1, "deaths")
+    scene.__name__ = f"dies_carrying_{point.replace('-', '_')}_{passage}"
+    scenario(f"Killed at {point} ({passage}) while a job is carried on that the configuration names: one job, and its links lead there",
+             FAULT_BRIDGE is not None, "needs a build with fault points (make FAULTS=1)")(scene)
+
+
+for point_, passage_ in [(point, passage) for point in ("after-record", "after-answer") for passage in (1, 2, 3)] + [
+        ("before-commit", 4), ("after-commit", 4), ("before-commit", 5), ("after-commit", 5), ("after-sending", 2)]:
+    dies_carrying(point_, passage_)
+
+
 @scenario("Somebody who has to be vetted may start a job once the forge says so; who may not, starts none and is not told")
 def vetted(t):
     for user_, permission in (("writer", "write"), ("reader", "read")):
