@@ -55,8 +55,10 @@ def linked_to(t, number=42):
 
 def once(t, *prompts):
     """One job, with these prompts in order, and nothing twice anywhere."""
-    t.settled()
     job = new_job(t)
+    t.sandbox.wait(job, len(prompts))
+    t.settled()
+    eq(new_job(t), job, "the one job")
     found = t.sandbox.prompts(job)
     eq(len(found), len(prompts), f"messages: {found}")
     for prompt, words in zip(found, prompts):
@@ -335,6 +337,7 @@ def retry_without_start(t):
     t.comment(f"/nairi link {job}")
     t.bridge.wait_log("job.linked", job_id=job)
     retried(t, "Trying again: 2 messages")
+    t.sandbox.wait(job, 2)
     t.settled()
     prompts = t.sandbox.prompts(job)
     eq([words in prompt for prompt, words in zip(prompts, ("second", "third"))], [True, True], f"{prompts}")
@@ -496,20 +499,24 @@ def dies_carrying(point, passage):
         t.start({"NAIRI_BRIDGE_FAULT": f"{point}:{passage}"}, wait=False)
         payload, delivery, deaths = comment("go on"), str(uuid.uuid4()), []
 
+        def dead():
+            t.bridge.wait_end()
+            deaths.append(point)
+            t.bridge.start()
+
         def enduring(action):
             while True:
                 try:
                     return action()
                 except (Closed, OSError, Gone):
-                    t.bridge.wait_end()
-                    deaths.append(point)
-                    t.bridge.start()
+                    dead()
         enduring(t.bridge.wait_started)
         enduring(lambda: t.github("issue_comment", payload, delivery))
-        enduring(lambda: t.until(lambda: t.bridge.status() and any(t.sandbox.prompts(job) for job in started(t)), "the prompt"))
-        enduring(t.settled)
+        t.until(lambda: deaths or t.bridge.process.poll() is not None, "the death")
         if not deaths:
-            raise Skip("it never came that far")
+            dead()
+        t.until(lambda: any(t.sandbox.prompts(job) for job in started(t)), "the prompt")
+        t.until(lambda: (linked_to(t) or "").startswith("job_") and linked_to(t) != old, "its name")
         job = new_job(t)
         for again in (t.bridge.kill, t.bridge.stop):
             eq(linked_to(t), job, "link")
