@@ -7,7 +7,7 @@
 #include "bridge/base/log.h"
 #include "bridge/deliver/deliver_private.h"
 
-/* A bound on what a retry may load: the prompts of so many messages (limits.prompt, 1 MiB at most), and as many copies. */
+/* A bound on what a retry may load: prompts of so many messages (limits.prompt is 1 MiB at most), and a copy each. */
 #define EFFECTS_ARENA ((size_t)(2 * EFFECTS_MAX + 32) * 1024 * 1024)
 
 /* ---- what the queue has to learn ---- */
@@ -203,7 +203,10 @@ static void collect_failed(void *ctx, const struct message_row *row)
 		failed->more = true;
 }
 
-/* Of a start that failed, whoever gave the command gets what was said in their own thread: another's they cannot have made again. */
+/*
+ * Of a start that failed, whoever gave the command gets what was said in their own thread: another's they cannot have
+ * made again.
+ */
 static int load_start(struct run *run, const struct message_row *newest, struct failed_rows *failed, struct error *err)
 {
 	struct message_row lead = *newest;
@@ -282,7 +285,7 @@ static int run_retry(struct run *run, struct error *err)
 	    store_messages_of_turn(run->store, newest.lead != 0 ? newest.lead : newest.seq, EFFECTS_MAX + 1,
 				   run->effects->arena, collect_failed, &failed, err) != 0)
 		return -1;
-	/* It failed with a start that is not made again (withdrawn, or another thread's): there is no job to send it to. */
+	/* It failed with a start that is not made again (withdrawn, or another thread's): there is no job for it. */
 	if (!failed.starts && !run->linked && job_id_is_provisional(newest.job_id)) {
 		run->reply.said = SAID_NOT_LINKED;
 		return 0;

@@ -73,11 +73,12 @@ void message_renew(struct message_row *row, enum message_state state, const char
 
 /*
  * A new message of kind start for the delivery of `row`, whose thread goes to the job that is being started from now on
- * (LINK_STARTED). prompt: without a tag. carries_on: NULL, or a message that a job did not take which ended, and where the new one goes on: then
- * the forge is asked for the branch first (branch_into), and a link of the configuration stays one. Its row is added to effects.
+ * (LINK_STARTED). prompt: without a tag. carries_on: NULL, or a message that a job did not take which ended, and where
+ * the new one goes on: then the forge is asked for the branch first (branch_into), and a link of the configuration
+ * stays one. Its row is added to effects.
  */
 int command_start(struct deliver *deliver, struct store *store, const struct message_row *row,
-		  const struct start_config *start, const char *prompt, const struct message_row *carries_on, int64_t now_ms,
-		  struct command_effects *effects, struct error *err) MUST_CHECK;
+		  const struct start_config *start, const char *prompt, const struct message_row *carries_on,
+		  int64_t now_ms, struct command_effects *effects, struct error *err) MUST_CHECK;
 
 #endif

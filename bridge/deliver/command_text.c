@@ -164,7 +164,8 @@ static void add_body(struct strbuf *out, const struct command_reply *reply)
 		strbuf_addf(out, "Trying again: %lld message%s on the way.", (long long)reply->count,
 			    reply->count == 1 ? " is" : "s are");
 		if (reply->more)
-			strbuf_adds(out, " More failed with them than are sent at once: please write what came after these again.");
+			strbuf_adds(out, " More failed with them than are sent at once: please write what came after "
+					 "these again.");
 		break;
 	case SAID_NOTHING_TO_RETRY:
 		strbuf_adds(out, "There is nothing to try again: no message of this conversation has failed.");

@@ -365,7 +365,8 @@ void deliver_withdraw(struct deliver *deliver, const struct withdrawn *gone)
 	/* When it is being worked on, its claim finds the row moved, and lets go of it. */
 	char room[JOB_ID_MAX + 2];
 	struct outcome outcome = {
-		.message_id = gone->message_id, .delivery_id = gone->delivery_id, .state = MESSAGE_IGNORED, .reason = gone->reason,
+		.message_id = gone->message_id, .delivery_id = gone->delivery_id, .state = MESSAGE_IGNORED,
+		.reason = gone->reason,
 	};
 
 	(void)lanes_remove(&deliver->lanes, lane_key(gone->job_id, gone->seq, room), gone->seq, clock_mono_ms());

@@ -25,7 +25,7 @@ struct outcome {
 	const char *error;            /* failed: the API's words, else our reason */
 	const char *reason;
 	int upstream_status;          /* 0: none */
-	const char *becomes;          /* the message that goes on with it (a start that was made of it): that one's outcome counts; NULL */
+	const char *becomes;          /* the start that was made of it: that message's outcome counts; NULL */
 };
 
 struct deliver_options {

@@ -145,8 +145,8 @@ void forward_call(struct flight *flight, const char *name, size_t answer_max, vo
 void deliver_count(struct deliver *deliver, uint64_t *counter);
 
 /*
- * deliver.c: a message left the queue for good, and that is committed: whoever waits for it is told. All ways out end here: an outcome
- * (record.c), what vetting found (vet.c), a withdrawal (deliver_withdraw).
+ * deliver.c: a message left the queue for good, and that is committed: whoever waits for it is told. All ways out end
+ * here: an outcome (record.c), what vetting found (vet.c), a withdrawal (deliver_withdraw).
  */
 void deliver_final(struct deliver *deliver, const struct outcome *outcome);
 

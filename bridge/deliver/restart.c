@@ -39,8 +39,8 @@ static int link_to(struct store *store, const struct message_row *made, const st
 }
 
 int command_start(struct deliver *deliver, struct store *store, const struct message_row *row,
-		  const struct start_config *start, const char *prompt, const struct message_row *carries_on, int64_t now_ms,
-		  struct command_effects *effects, struct error *err)
+		  const struct start_config *start, const char *prompt, const struct message_row *carries_on,
+		  int64_t now_ms, struct command_effects *effects, struct error *err)
 {
 	const struct errand errand = { .find_branch = true, .carries_on = carries_on != NULL ? carries_on->seq : 0 };
 	struct arena *arena = effects->arena;

@@ -94,7 +94,10 @@ void candidate_hand_over(struct accept *accept, struct candidate *candidate);
 /* waiters.c: committer's thread */
 struct waiters *waiters_new(void);
 void waiters_free(struct waiters *waiters);
-/* Holds x until the message's outcome (or that of the message it becomes) or the deadline (mono). False: no memory, answer it now. */
+/*
+ * Holds x until the message's outcome (or that of the message it becomes) or the deadline (mono). False: no memory,
+ * answer it now.
+ */
 bool waiters_add(struct waiters *waiters, const char *message_id, const char *delivery_id, const char *preference,
 		 struct exchange *x, int64_t until_ms) MUST_CHECK;
 void waiters_finish(struct waiters *waiters, const struct outcome *outcome);

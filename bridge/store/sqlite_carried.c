@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs of the configuration that others carry on. A row says where links lead that name the job: to the last one that has a name, or to
- * the one that is being started; when that start fails, it is the last one again. However often a job is carried on, its row is one.
+ * Jobs of the configuration that others carry on. A row says where links lead that name the job: to the last one that
+ * has a name, or to the one that is being started; when that start fails, it is the last one again. However often a job
+ * is carried on, its row is one.
  */
 #include <stdio.h>
 
@@ -71,6 +72,7 @@ int sqlite_carried_forget(struct sqlite_store *store, const char *job_id, struct
 
 int sqlite_carried_unname(struct sqlite_store *store, struct error *err)
 {
-	return sqlite_call_simple(store, SQL_CARRIED_SWEEP, err) != 0 ? -1
-								       : sqlite_call_simple(store, SQL_CARRIED_UNNAME, err);
+	if (sqlite_call_simple(store, SQL_CARRIED_SWEEP, err) != 0)
+		return -1;
+	return sqlite_call_simple(store, SQL_CARRIED_UNNAME, err);
 }

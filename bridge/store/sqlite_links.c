@@ -162,7 +162,8 @@ int sqlite_links_job_rename(struct store *base, const char *from, const char *to
 {
 	CLEANUP(sqlite_call_end) struct sqlite_call call = { 0 };
 
-	if (rename_links(sqlite_of(base), from, to, err) != 0 || sqlite_carried_rename(sqlite_of(base), from, to, err) != 0 ||
+	if (rename_links(sqlite_of(base), from, to, err) != 0 ||
+	    sqlite_carried_rename(sqlite_of(base), from, to, err) != 0 ||
 	    sqlite_call_begin(sqlite_of(base), SQL_MESSAGES_RENAME, &call, err) != 0)
 		return -1;
 	sqlite_call_text(&call, 1, to);

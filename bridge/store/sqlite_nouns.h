@@ -44,7 +44,7 @@ int sqlite_carried_find(struct sqlite_store *store, const char *job_id, char ret
 			struct error *err) MUST_CHECK;
 /* Links that name this job lead to itself again. */
 int sqlite_carried_forget(struct sqlite_store *store, const char *job_id, struct error *err) MUST_CHECK;
-/* A new configuration is being put in place: what the last one did not name goes, and of the rest nothing counts as named yet. */
+/* A new configuration is being put in place: what the last one did not name goes, the rest is not named yet. */
 int sqlite_carried_unname(struct sqlite_store *store, struct error *err) MUST_CHECK;
 
 /* ---- sqlite_messages.c ---- */

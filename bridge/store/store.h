@@ -87,8 +87,8 @@ struct link_row {
 int store_link_find(struct store *store, const char *thread, bool *ret_found, char ret_job_id[JOB_ID_MAX + 2],
 		    enum link_origin *ret_origin, struct error *err) MUST_CHECK;
 /*
- * Replaces. A LINK_CONFIG link goes to the job that carries on where its own ended (store_job_carry_on); whoever links to a job by hand
- * (LINK_MANUAL) says that it goes on itself.
+ * Replaces. A LINK_CONFIG link goes to the job that carries on where its own ended (store_job_carry_on); whoever links
+ * to a job by hand (LINK_MANUAL) says that it goes on itself.
  */
 int store_link_put(struct store *store, const struct link_row *row, struct error *err) MUST_CHECK;
 /* Puts a LINK_FOUND row where none stands, or one that is older (created_ms): what was made by hand always wins. *ret_taken: the
@@ -107,14 +107,15 @@ int store_links_each(struct store *store, const char *after, int limit,
 int store_job_rename(struct store *store, const char *from, const char *to, int64_t now_ms,
 		     struct error *err) MUST_CHECK;
 /*
- * The job could not be started: links to it go (without a trace), those of the configuration back to the job that it was to carry on.
- * What waits for it fails with its start, whose seq it gets as lead.
+ * The job could not be started: links to it go (without a trace), those of the configuration back to the job that it
+ * was to carry on. What waits for it fails with its start, whose seq it gets as lead.
  */
 int store_job_forget(struct store *store, const char *job_id, int64_t start_seq, struct error *err) MUST_CHECK;
 /*
- * A new job, with its provisional name, carries on where job_id ended. named: the configuration's links name job_id; what they say is put
- * again at each start, so that is remembered: from now on they lead to the new job, and to the one after it, if it is carried on in turn.
- * Forgotten when a configuration does not name job_id (store_links_forget_config), so it needs no other bound.
+ * A new job, with its provisional name, carries on where job_id ended. named: the configuration's links name job_id;
+ * what they say is put again at each start, so that is remembered: from now on they lead to the new job, and to the one
+ * after it, if it is carried on in turn. Forgotten when a configuration does not name job_id
+ * (store_links_forget_config), so it needs no other bound.
  */
 int store_job_carry_on(struct store *store, const char *job_id, const char *to, bool named,
 		       struct error *err) MUST_CHECK;
@@ -141,7 +142,7 @@ struct message_row {
 	bool ask;                /* kind start: ask_mode */
 	const char *spot;        /* inline comments: file and line as one key that sorts in reading order; NULL */
 	const char *lookup;      /* what Git is asked first: JSON, see bridge/deliver/errand.h; NULL: nothing */
-	int64_t lead;            /* seq of the message whose turn it became part of, or of the start that it failed with; 0: none, or itself */
+	int64_t lead;            /* seq of the message whose turn it is part of, or start it failed with; 0: none, or itself */
 	enum message_state state;
 	int attempts;            /* sends begun */
 	int64_t due_ms;          /* not before; 0: at once */
@@ -183,8 +184,8 @@ struct message_finding {
 };
 int store_message_learn(struct store *store, const struct message_finding *finding, struct error *err) MUST_CHECK;
 /*
- * The messages that were sent together as one prompt, or that failed with a start: the leading one and those that have it as lead, in order
- * of seq, the first `limit` of them.
+ * The messages that were sent together as one prompt, or that failed with a start: the leading one and those that have
+ * it as lead, in order of seq, the first `limit` of them.
  */
 int store_messages_of_turn(struct store *store, int64_t lead_seq, int limit, struct arena *arena,
 			   void (*each)(void *ctx, const struct message_row *row), void *ctx,

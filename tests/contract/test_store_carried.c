@@ -53,7 +53,8 @@ static void name_it(struct kit *kit, const char *name, const char *job_id)
 	struct error err = { 0 };
 
 	kit_begin(kit);
-	OK(job_id != NULL ? store_job_rename(kit->store, name, job_id, 2, &err) : store_job_forget(kit->store, name, 1, &err));
+	OK(job_id != NULL ? store_job_rename(kit->store, name, job_id, 2, &err)
+			  : store_job_forget(kit->store, name, 1, &err));
 	kit_commit(kit);
 }
 

@@ -52,7 +52,8 @@ static void says_what_was_done(void **state)
 	EXPECT(((struct command_reply){ .said = SAID_UNLINKED, .was = OLD }), "Unlinked", "It was `" OLD "`.");
 	EXPECT(((struct command_reply){ .said = SAID_RETRIED, .count = 1 }), "1 message is on the way");
 	EXPECT(((struct command_reply){ .said = SAID_RETRIED, .count = 2 }), "2 messages are on the way");
-	EXPECT(((struct command_reply){ .said = SAID_RETRIED, .count = 64, .more = true }), "64 messages", "More failed");
+	EXPECT(((struct command_reply){ .said = SAID_RETRIED, .count = 64, .more = true }), "64 messages",
+	       "More failed");
 	EXPECT(((struct command_reply){ .said = SAID_NOTHING_TO_RETRY }), "nothing to try again");
 	EXPECT(((struct command_reply){ .said = SAID_STOPPED, .count = 2, .running = 1 }), "2 waiting messages were dropped",
 	       "goes on");

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- Jobs that the configuration names (`links:`) and that a new one carried on: the configuration goes on naming the old one. A row a job
--- that people wrote there; one that is not named any more goes (sqlite_carried.c).
+-- Jobs that the configuration names (`links:`) and that a new one carried on: the configuration goes on naming the old
+-- one. A row a job that people wrote there; one that is not named any more goes (sqlite_carried.c).
 
 CREATE TABLE carried_on (
 	job_id    TEXT NOT NULL PRIMARY KEY, -- as the configuration names it
