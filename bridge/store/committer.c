@@ -29,6 +29,7 @@ struct committer {
 	/* under lock: */
 	struct queue waiting;
 	size_t refusable; /* of waiting: items without keep */
+	size_t working;   /* taken, and not through yet: with all that follows from them, up to the tick */
 	bool closed, ended, wake;
 	int64_t stop_at_ms;
 	struct committer_stats stats;
@@ -250,6 +251,7 @@ static void gather(struct committer *committer)
 static bool next_batch(struct committer *committer, struct queue *ret)
 {
 	pthread_mutex_lock(&committer->lock);
+	committer->working = committer->again.count;
 	for (;;) {
 		int64_t now = clock_mono_ms();
 		if (committer->waiting.count > 0 || committer->wake || now >= next_moment(committer))
@@ -269,6 +271,7 @@ static bool next_batch(struct committer *committer, struct queue *ret)
 	for (const struct commit_item *item = ret->head; item != NULL; item = item->next)
 		committer->refusable -= item->keep ? 0 : 1;
 	committer->last_count = ret->count;
+	committer->working += ret->count;
 	bool give_up = committer->closed && clock_mono_ms() >= committer->stop_at_ms && ret->count == 0;
 	pthread_mutex_unlock(&committer->lock);
 	return !give_up;
@@ -401,6 +404,6 @@ void committer_stats(struct committer *committer, struct committer_stats *ret)
 {
 	pthread_mutex_lock(&committer->lock);
 	*ret = committer->stats;
-	ret->waiting = committer->waiting.count;
+	ret->waiting = committer->waiting.count + committer->working;
 	pthread_mutex_unlock(&committer->lock);
 }

@@ -59,7 +59,7 @@ void committer_free(struct committer *committer);
 struct committer_stats {
 	bool healthy;           /* the last write worked */
 	struct error last;      /* why not */
-	size_t waiting;
+	size_t waiting;         /* items, until they are committed and the tick after that has seen what came of them */
 	uint64_t batches, items; /* committed so far */
 	uint64_t largest;
 };
