@@ -329,7 +329,7 @@ static void poll_done(struct commit_item *item, const struct error *err)
 	struct follow *follow = poll->follow;
 	struct followed *followed = poll->followed;
 	int64_t now = clock_mono_ms(), min = 0, max = 0;
-	bool over = false;
+	bool soon = false; /* something is about to be known */
 
 	follow->polls--;
 	followed->busy = false;
@@ -337,7 +337,7 @@ static void poll_done(struct commit_item *item, const struct error *err)
 		FAULT_POINT("after-turn");
 		turns_settle(&poll->result, follow->deliver, poll->views, poll->count, followed->job_id);
 		for (size_t i = 0; i < poll->count; i++) {
-			over = over || poll->result.news[i].what == TURN_OVER;
+			soon = soon || poll->result.news[i].what == TURN_OVER || (poll->views[i].ended_ms == 0 && poll->views[i].ends > 0);
 			after_turn(poll, &poll->views[i], &poll->result.news[i], now);
 		}
 		if (poll->result.read)
@@ -350,7 +350,7 @@ static void poll_done(struct commit_item *item, const struct error *err)
 	}
 	pace(follow, &min, &max);
 	int64_t next = followed->interval_ms + followed->interval_ms / 2;
-	followed->interval_ms = followed->fresh || over || next < min ? min : next > max ? max : next;
+	followed->interval_ms = followed->fresh || soon || next < min ? min : next > max ? max : next;
 	followed->fresh = false;
 	if (!schedule(follow, followed, in_group(followed->interval_ms, now + spread(followed->interval_ms))))
 		forget(follow, followed);

@@ -12,7 +12,7 @@
 #include "bridge/deliver/reply_text.h"
 
 #define LINGER_MS    10000 /* notices come 200 ms and more after the answer; this long they are waited for */
-#define ENDS_ANSWER  2     /* lists with `completed` and no answer: then there is none */
+#define ENDS_ANSWER  4     /* lists with an end and no outcome, poll_min apart: then there is none */
 #define ENDS_PENDING 3     /* lists with an answer that are not `completed`: then it counts as the end */
 #define APPLY_ARENA  ((size_t)24 * 1024 * 1024)
 
@@ -39,6 +39,19 @@ static void conclude_stalled(struct turn_news *news, const struct turn_sight *si
 			       (long long)(age_ms / 1000));
 }
 
+/*
+ * The job ended under the prompt: the daemon picked it up, found the branch gone and dropped the job (S5, with `failed`, or whatever
+ * the platform makes of it), or an ended job failed it without any word of its own.
+ */
+static bool ended_instead(const struct turn_sight *sight)
+{
+	if (sight->answered || sight->end == JOB_GOES_ON)
+		return false;
+	if (sight->status == TURN_FAILED)
+		return sight->failure == NULL || sight->end == JOB_ABANDONED;
+	return sight->status == TURN_COMPLETED && sight->failure == NULL && sight->end == JOB_ABANDONED;
+}
+
 static void decide_running(struct turn_news *news, struct turn_view *view, const struct turn_sight *sight,
 			   const struct config *config, int64_t now_ms)
 {
@@ -51,7 +64,9 @@ static void decide_running(struct turn_news *news, struct turn_view *view, const
 
 	news->said.words = sight->answer;
 	bool lost = sight->status == TURN_COMPLETED && !sight->answered && sight->failure != NULL;
-	if (lost || (sight->status == TURN_FAILED && (sight->failure != NULL || ++view->ends >= ENDS_ANSWER))) {
+	if (ended_instead(sight)) {
+		conclude_stalled(news, sight, ignored);
+	} else if (lost || (sight->status == TURN_FAILED && (sight->failure != NULL || ++view->ends >= ENDS_ANSWER))) {
 		conclude(news, MESSAGE_FAILED, ANSWER_TROUBLE, true);
 		news->said.words = sight->failure;
 		(void)snprintf(news->reason, sizeof(news->reason), "the agent's turn failed");

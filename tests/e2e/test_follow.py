@@ -941,6 +941,24 @@ for form_, words_ in (("merged", "was merged"), ("closed", "was closed"), ("inac
     ended(form_, words_)
 
 
+@scenario("The job picks it up, finds its branch gone and drops it: stalled, told once why")
+def ended_under_it(t):
+    job = t.linked()
+    turns(t, manual=True, outcome="gone")
+    follow(t).start()
+    delivery = ask(t)
+    t.sandbox.wait(job, 1)
+    by_hand(t, job, "pickup")
+    looked(t, job)
+    by_hand(t, job, "finish")
+    said(t, 1, "did not pick this up", "its branch was deleted", "was deleted (likely merged)")
+    becomes(t, delivery, "stalled")
+    t.bridge.wait_log("job.ended", job_id=job)
+    quiet_job(t, job)
+    t.settled()
+    eq(len(ours(t)), 1, "comments")
+
+
 @scenario("Nobody picks a message up and no notice says why: stalled after stalled_after, told once")
 def stalled_silently(t):
     t.linked()
@@ -1006,6 +1024,20 @@ def new_job(t, thread=THREAD, *old):
 
 def no_second(t):
     eq(t.sandbox.get("/duplicates")["duplicates"], [], "tags at more than one message")
+
+
+@scenario("ended: restart also where the job found its branch gone only when it had picked the comment up")
+def restarts_under_it(t):
+    job = t.linked()
+    turns(t, job=job, outcome="gone")
+    follow(t, source=RESTART).start()
+    ask(t, "go on with this")
+    new = new_job(t, THREAD, job)
+    t.bridge.wait_log("message.answered", job_id=new)
+    prompt, = t.sandbox.prompts(new)
+    has(prompt, "go on with this", job)
+    said(t, 1, new)
+    no_second(t)
 
 
 @scenario("ended: restart starts a new job with URL, file, line and words, and links the thread to it; told once")

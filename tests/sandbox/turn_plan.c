@@ -10,7 +10,7 @@
 #define DELAY_MAX 86400000
 #define PROGRESS_MAX 100000
 
-static const char *const outcomes[] = {"ok", "fail", "lost", "stall", NULL};
+static const char *const outcomes[] = {"ok", "fail", "lost", "stall", "gone", NULL};
 static const char *const costs[] = {"alternate", "none", "all", NULL};
 static const char *const gits[] = {"none", "markdown", "plain", NULL};
 
@@ -223,7 +223,7 @@ int turn_plan_merge(struct turn_plan *plan, const cJSON *object, const char **re
 		return -1;
 	}
 	if (merge_choices(plan, object) != 0) {
-		*ret_problem = "outcome is ok|fail|lost|stall, cost alternate|none|all, "
+		*ret_problem = "outcome is ok|fail|lost|stall|gone, cost alternate|none|all, "
 			       "git none|markdown|plain";
 		return -1;
 	}

@@ -160,6 +160,13 @@ static void fail(struct sandbox *sandbox, struct job *job)
 	end_turn(sandbox, job);
 }
 
+static void abandon(struct sandbox *sandbox, struct job *job)
+{
+	jobs_set_message_status(sandbox, job->turn_message, MESSAGE_FAILED);
+	job->turns++;
+	notices_end(sandbox, job, ENDING_ABANDONED, NULL, NULL);
+}
+
 static void after_answer(struct sandbox *sandbox, struct job *job)
 {
 	const struct turn_plan *plan = turns_plan(sandbox, job);
@@ -222,6 +229,8 @@ bool turns_step(struct sandbox *sandbox, struct job *job)
 	case TURN_WORKING:
 		if (outcome == OUTCOME_FAIL || outcome == OUTCOME_LOST)
 			fail(sandbox, job);
+		else if (outcome == OUTCOME_GONE)
+			abandon(sandbox, job);
 		else
 			answer(sandbox, job);
 		return true;

@@ -16,6 +16,7 @@ enum turn_outcome {
 	OUTCOME_FAIL,  /* two S3 notices, the user message `failed`, the job `error` */
 	OUTCOME_LOST,  /* the work was done, publishing failed: one S3 notice, no answer */
 	OUTCOME_STALL, /* the message is never picked up */
+	OUTCOME_GONE,  /* picked up, but the branch is gone: S5 with its S3, `failed`, the job ends */
 };
 
 enum cost_form { COST_ALTERNATE, COST_NONE, COST_ALL };
