@@ -2,7 +2,8 @@
 /*
  * Jobs that were started elsewhere: each agent's list is walked by updated_after, and a job that changed is asked for the pull requests
  * that it announced (nairi-api.md section 3.5 and 11). One call at a time. How far the walk came is kept in the store, so that a
- * walk goes on there; "after" is strict, so it steps back a millisecond and skips what it has seen: the note has the ids, too.
+ * walk goes on there; "after" is strict, so it steps back a millisecond and skips what it has seen: the note has the ids, too. Where
+ * more jobs changed in that millisecond than a page holds, it asks for the next page.
  *
  * A job whose list cannot be read, for whatever reason, delays no other: the walk goes past it at once, and notes it as
  * postponed. When the walk has come to its end, those that are postponed are looked at again, in turn, until one cannot be
@@ -23,7 +24,7 @@
 #define PAGE_MAX        ((size_t)4 * 1024 * 1024)
 #define WALK_ARENA      (LIST_MAX + ((size_t)8 << 20))
 #define ANNOUNCED_MAX   64
-#define SEEN_MAX        NAIRI_PAGE
+#define SEEN_MAX        1000 /* jobs of one millisecond */
 #define NOTE_MAX        (32 + SEEN_MAX * (JOB_ID_MAX + 2)) /* a time, and ids */
 #define NOTE_NAME_SIZE  280
 #define PASSED_MAX      3 /* lists in a row that cannot be read, and are gone past */
@@ -43,6 +44,7 @@ struct discover {
 	int64_t after_ms;    /* wall: all that changed before is known */
 	struct seen_job seen[SEEN_MAX]; /* those that changed in that very millisecond */
 	size_t seen_count;
+	int64_t offset;      /* of the page: not 0 where more jobs than a page holds changed in one millisecond */
 	struct postponed postponed;     /* of the agent */
 };
 
@@ -167,15 +169,10 @@ static void remember(struct discover *discover, const struct postponed_job *job)
 	if (job->updated_ms > discover->after_ms) {
 		discover->after_ms = job->updated_ms;
 		discover->seen_count = 0;
+		discover->offset = 0;
 	}
 	if (discover->seen_count < SEEN_MAX)
 		(void)snprintf(discover->seen[discover->seen_count++].id, sizeof(discover->seen[0].id), "%s", job->id);
-}
-
-static void remember_none(struct discover *discover)
-{
-	discover->after_ms++;
-	discover->seen_count = 0;
 }
 
 static bool has_more(const struct step *step)
@@ -184,6 +181,21 @@ static bool has_more(const struct step *step)
 }
 
 /* ---- the end of a step ---- */
+
+/* A full page without news: what is news stands behind it. */
+static void turn_page(struct step *step)
+{
+	struct discover *discover = step->discover;
+
+	discover->offset += NAIRI_PAGE;
+	if (discover->offset < SEEN_MAX)
+		return;
+	log_event(LOG_WARN, "discover.failed", "too many jobs changed at one time; the rest of them is left out",
+		  LOG_STR("agent", step->agent));
+	discover->after_ms++;
+	discover->seen_count = 0;
+	discover->offset = 0;
+}
 
 /* The page is through: the next agent, or the same one again while there is more. */
 static void end_page(struct step *step)
@@ -195,10 +207,11 @@ static void end_page(struct step *step)
 	discover->busy = false;
 	discover->at_ms = clock_mono_ms();
 	if (more && !step->news)
-		remember_none(discover); /* more jobs than a page holds changed in one millisecond */
+		turn_page(step);
 	if (!more) {
 		discover->agent++;
 		discover->loaded = false;
+		discover->offset = 0;
 	}
 	if (step->failed)
 		discover->at_ms += FAILED_AGAIN_MS < config->nairi.discover.every_ms ? FAILED_AGAIN_MS
@@ -469,7 +482,7 @@ static bool page(struct discover *discover, struct settings *settings)
 	step->agent = settings->config->nairi.discover.agents.items[discover->agent];
 	step->arena = arena_new(2 * PAGE_MAX);
 	if (step->arena == NULL || nairi_conversations_request(settings->config->nairi.url, step->agent,
-							       discover->after_ms - 1, 0, step->arena, &step->call.spec,
+							       discover->after_ms - 1, discover->offset, step->arena, &step->call.spec,
 							       &err) != 0) {
 		step_free(step);
 		return false;

@@ -756,6 +756,25 @@ def discovered_pages(t):
     eq(t.bridge.logs("job.linked", job_id=lambda job: job != late), [], "other links")
 
 
+@scenario("More jobs than two pages show, all changed at one moment: the last of them, and one that changes later, are found, too")
+def discovered_one_moment(t):
+    jobs = [t.job(agent="my-agent") for _ in range(230)]
+    for number, job in ((71, jobs[110]), (72, jobs[229])):
+        by_hand(t, job, "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/{number}")
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    for job in jobs:
+        t.sandbox.post(f"/jobs/{job}", {"updated_at": moment})
+    discovering(t).start()
+    for number, job in ((71, jobs[110]), (72, jobs[229])):
+        t.bridge.wait_log("job.linked", job_id=job, thread=f"github:{REPO}#{number}")
+    by_hand(t, jobs[0], "notice", notice="opened", pr_url=f"https://github.com/{REPO}/pull/73")
+    t.bridge.wait_log("job.linked", job_id=jobs[0])
+    walks(t, "my-agent", 4)
+    before = t.sandbox.get("/counts")["lists"]
+    walks(t, "my-agent", 4)
+    eq(t.sandbox.get("/counts")["lists"], before, "lists of jobs that did not change")
+
+
 @scenario("An agent that the API does not know is warned of, and the others are walked all the same")
 def discovered_unknown(t):
     job = t.job(agent="my-agent")
