@@ -31,7 +31,7 @@ enum answer_kind {
 struct answer_text {
 	enum answer_kind kind;
 	bool status;           /* for a status comment: begins with its sign; else without */
-	const char *author;    /* login of who asked; NULL */
+	const char *author;    /* login of who asked, or several: "one, other"; NULL */
 	const char *job_id;    /* NULL */
 	const char *words;     /* the answer (Slack's markup), or the notices; NULL */
 	enum job_end end;      /* ANSWER_STALLED */

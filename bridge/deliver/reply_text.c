@@ -111,7 +111,10 @@ static void add_first_line(struct strbuf *out, const struct failure_text *failur
 	size_t start = out->len;
 
 	safe_words_address(out, failure->author);
-	strbuf_adds(out, "**This comment did not reach the agent.**");
+	if (failure->others > 0)
+		strbuf_addf(out, "**These %zu comments did not reach the agent.**", failure->others + 1);
+	else
+		strbuf_adds(out, "**This comment did not reach the agent.**");
 	if (words->len == 0) {
 		if (failure->error != NULL) {
 			strbuf_adds(out, " Nairi answered without a reason");

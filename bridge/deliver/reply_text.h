@@ -21,7 +21,8 @@ bool reply_has_marker(const char *text);
 bool reply_is_documented(const char *error);
 
 struct failure_text {
-	const char *author;   /* login; NULL: not addressed */
+	const char *author;   /* login, or several: "one, other"; NULL: not addressed */
+	size_t others;        /* comments that went along */
 	const char *job_id;   /* NULL */
 	const char *error;    /* the API's words, verbatim; NULL when it never answered */
 	const char *reason;   /* ours, when error is NULL: "gave up after 10 attempts: connection refused" */

@@ -92,26 +92,33 @@ void safe_words_fence(struct strbuf *out, const struct strbuf *words, size_t roo
 	add_ticks(out, ticks);
 }
 
-static bool is_made_of(const char *text, const char *chars, size_t max)
+static bool is_made_of(const char *text, size_t len, const char *chars)
 {
-	size_t len = strlen(text);
-
-	return len > 0 && len <= max && strspn(text, chars) == len;
+	return len > 0 && len <= NAME_MAX_BYTES && strspn(text, chars) >= len;
 }
 
 bool safe_words_is_id(const char *id)
 {
 	static const char chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
 
-	return id != NULL && is_made_of(id, chars, NAME_MAX_BYTES);
+	return id != NULL && is_made_of(id, strlen(id), chars);
 }
 
-/* The name without "@": the author reads this anyway and wants no second notice. */
-void safe_words_address(struct strbuf *out, const char *author)
+/* The names without "@": the author reads this anyway and wants no second notice. */
+void safe_words_address(struct strbuf *out, const char *authors)
 {
 	static const char chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.[]_-";
+	bool any = false;
 
-	/* Not one that would begin a list or a line of markup. */
-	if (author != NULL && is_made_of(author, chars, NAME_MAX_BYTES) && strchr(".[]_-", author[0]) == NULL)
-		strbuf_addf(out, "%s: ", author);
+	for (const char *at = authors != NULL ? authors : ""; *at != '\0';) {
+		size_t len = strcspn(at, ",");
+		/* Not one that would begin a list or a line of markup. */
+		if (is_made_of(at, len, chars) && strchr(".[]_-", at[0]) == NULL) {
+			strbuf_addf(out, "%s%.*s", any ? ", " : "", (int)len, at);
+			any = true;
+		}
+		at += len;
+		at += strspn(at, ", ");
+	}
+	strbuf_adds(out, any ? ": " : "");
 }

@@ -17,7 +17,7 @@ void safe_words_fence(struct strbuf *out, const struct strbuf *words, size_t roo
 /* Whether it can stand in a code span as it is: an id. NULL is none. */
 bool safe_words_is_id(const char *id);
 
-/* Appends "author: ", if it is a name that a forge could have given out. */
-void safe_words_address(struct strbuf *out, const char *author);
+/* Appends "author: ", or "one, other: ", of names that a forge could have given out; none: nothing. */
+void safe_words_address(struct strbuf *out, const char *authors);
 
 #endif

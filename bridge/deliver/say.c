@@ -142,6 +142,27 @@ static void choose_place(struct say *say, struct group *group)
 
 /* ---- the texts ---- */
 
+#define NAMED_MAX 10
+
+/* Everybody whose words went along, by name. */
+static const char *authors_of(struct say *say, const struct group *group)
+{
+	const char *names = group->first->author;
+	size_t named = 1;
+
+	for (size_t i = 1; i < group->count && names != NULL && named < NAMED_MAX; i++) {
+		const char *name = group->rows[i]->author;
+		bool again = name == NULL;
+		for (size_t j = 0; j < i && !again; j++)
+			again = group->rows[j]->author != NULL && strcmp(group->rows[j]->author, name) == 0;
+		if (again)
+			continue;
+		names = arena_printf(say->arena, "%s, %s", names, name);
+		named++;
+	}
+	return names;
+}
+
 static char *turn_text(struct say *say, const struct group *group, const struct answer_text *what, bool status,
 		       const char *marker)
 {
@@ -150,7 +171,7 @@ static char *turn_text(struct say *say, const struct group *group, const struct 
 	struct answer_text full = *what;
 
 	full.status = status;
-	full.author = group->first->author;
+	full.author = authors_of(say, group);
 	full.others = group->count - 1;
 	full.marker = marker;
 	answer_text(&full, max, &text);
@@ -164,7 +185,8 @@ static char *refusal_text(struct say *say, const struct group *group, const stru
 	CLEANUP(strbuf_release) struct strbuf text = STRBUF(max);
 	struct failure_text full = *what;
 
-	full.author = group->first->author;
+	full.author = authors_of(say, group);
+	full.others = group->count - 1;
 	full.job_id = group->first->job_id;
 	if (job_id_is_provisional(full.job_id))
 		full.job_id = NULL;

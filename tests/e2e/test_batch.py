@@ -353,12 +353,13 @@ def killed_in_flight(t):
     together(t, deliveries, t.sandbox.message_ids(job)[0])
 
 
-@scenario("A refused batch is told once, in the thread itself; each comment's failure stands in the ledger; none gets a reaction")
+@scenario("A refused batch is told once, in the thread itself, to all who wrote; each comment's failure stands in the ledger; none gets a reaction")
 def refused(t):
     job = t.linked()
     batch(t, NEVER).start()
     t.sandbox.fault(f"/{job}/continue", "status", status=400, body='{"error":"not today"}')
-    deliveries = [line_comment(t, f"number {number}", line=1 + number) for number in range(3)]
+    deliveries = [line_comment(t, f"number {number}", line=1 + number, login=login)
+                  for number, login in enumerate(("anna", "berta", "anna"))]
     last = plain(t, "go")
     for delivery in deliveries:
         line = t.bridge.wait_log("message.failed", delivery_id=delivery)
@@ -368,7 +369,7 @@ def refused(t):
     t.settled()
     answer, = t.sandbox.comments(number=42)
     eq(answer["kind"], "issue", "kind of the comment")
-    has(answer["body"], "not today", "did not reach the agent")
+    has(answer["body"], "anna, berta: **These 3 comments did not reach the agent.**", "not today")
     eq(len(t.sandbox.reactions()), 1, "reactions")
     t.bridge.stop()
     t.bridge.start()

@@ -127,6 +127,7 @@ static void pings_nobody_and_closes_nothing(void **state)
 		free(text);
 	}
 	CHECK(((struct failure_text){ .author = "renovate[bot]", .error = "x" }), "renovate[bot]: **This");
+	CHECK(((struct failure_text){ .author = "anna, @all, berta", .others = 2, .error = "x" }), "anna, berta: **These 3 comments did");
 	/* A job id that is none is not shown. */
 	char *text = render((struct failure_text){ .job_id = "x` @everyone", .error = "x" }, 2000);
 	assert_null(strstr(text, "everyone"));
